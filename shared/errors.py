@@ -6,7 +6,8 @@ LikenessError
 │   │   ├── EmptyImage
 │   │   ├── UnsupportedImage
 │   │   ├── CorruptImage
-│   │   └── ImageTooLarge
+│   │   ├── ImageTooLarge
+│   │   └── ImageTooSmall
 │   ├── InvalidField
 │   └── UnknownPolicy
 ├── NotFound
@@ -14,13 +15,15 @@ LikenessError
 │   ├── PersonNotFound
 │   ├── FaceNotFound
 │   ├── JobNotFound
-│   └── StyleNotFound
+│   ├── StyleNotFound
+│   └── ObjectNotFound      nothing is stored under that key
 ├── Conflict
 │   ├── GalleryExists
 │   ├── PersonChanged       the person was erased while a job about them was under way
 │   ├── ModelMismatch       templates of one model cannot be searched with another
 │   └── JobFinished
 ├── Unavailable             nothing is wrong with the request: try again later
+│   ├── QueueFull
 │   ├── QueueUnavailable
 │   └── StorageUnavailable
 ├── WeightsError            a model's file cannot be found, fetched or trusted
@@ -68,6 +71,10 @@ class ImageTooLarge(InvalidImage):
     code = "image_too_large"
 
 
+class ImageTooSmall(InvalidImage):
+    code = "image_too_small"
+
+
 class InvalidField(InvalidInput):
     code = "invalid_field"
 
@@ -100,6 +107,10 @@ class StyleNotFound(NotFound):
     code = "style_not_found"
 
 
+class ObjectNotFound(NotFound):
+    code = "object_not_found"
+
+
 class Conflict(LikenessError):
     code = "conflict"
 
@@ -122,6 +133,10 @@ class JobFinished(Conflict):
 
 class Unavailable(LikenessError):
     code = "unavailable"
+
+
+class QueueFull(Unavailable):
+    code = "queue_full"
 
 
 class QueueUnavailable(Unavailable):

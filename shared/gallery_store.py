@@ -1,0 +1,290 @@
+"""Galleries, persons and templates: one object each in the object store, and a stream of what changed.
+
+    galleries/{tenant}/{gallery}/gallery.json
+    galleries/{tenant}/{gallery}/persons/{person}.json
+    galleries/{tenant}/{gallery}/templates/{person}/{face}.json
+
+Put, get and delete of an object are atomic, so there is nothing to corrupt. A worker that keeps a gallery in
+memory reads the stream before each search and so sees what any other process has finished.
+"""
+
+import base64
+import uuid
+from array import array
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from importlib.resources import files
+from itertools import islice
+from typing import Any
+
+from pydantic import field_serializer, field_validator
+from redis import Redis
+from redis.exceptions import RedisError
+
+from shared.errors import (
+    FaceNotFound,
+    GalleryExists,
+    GalleryNotFound,
+    ObjectNotFound,
+    PersonNotFound,
+    QueueUnavailable,
+)
+from shared.schemas import Gallery, Message, Person
+from shared.storage import ObjectStore
+
+KEPT_CHANGES = 10_000
+READERS = 8  # parallel reads; a thousand small objects take 0.8 s
+
+
+class Template(Message):
+    """An enrolled embedding: unit length, float32, of the model whose digest it carries."""
+
+    person: str
+    face: str
+    embedding: tuple[float, ...]
+    model_digest: str
+    quality: float
+    created_at: datetime
+
+    @field_serializer("embedding")
+    def _pack(self, value: tuple[float, ...]) -> str:
+        return base64.b64encode(array("f", value).tobytes()).decode()
+
+    @field_validator("embedding", mode="before")
+    @classmethod
+    def _unpack(cls, value: Any) -> Any:
+        return tuple(array("f", base64.b64decode(value))) if isinstance(value, str) else value
+
+
+class ChangeKind(StrEnum):
+    FACE_PUT = "face_put"
+    FACE_DELETED = "face_deleted"
+    PERSON_DELETED = "person_deleted"
+    GALLERY_DELETED = "gallery_deleted"
+
+
+@dataclass(frozen=True)
+class Change:
+    kind: ChangeKind
+    person: str = ""
+    face: str = ""
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a reader stands in a gallery's changes; comparable only within one epoch."""
+
+    epoch: str
+    seq: int
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What happened after a position; `complete` is false when the reader must load the gallery again."""
+
+    position: Position
+    changes: tuple[Change, ...]
+    complete: bool
+
+
+class GalleryStore:
+    """The durable galleries of every tenant.
+
+    Methods raise GalleryNotFound, PersonNotFound or FaceNotFound for what is not there, StorageUnavailable or
+    QueueUnavailable when a server cannot be reached.
+    """
+
+    def __init__(self, store: ObjectStore, redis: Redis, prefix: str) -> None:
+        self._store = store
+        self._redis = redis
+        self._prefix = prefix
+        self._script = redis.register_script(files("shared").joinpath("gallery.lua").read_text())
+
+    # --- galleries ---
+
+    def create_gallery(self, tenant: str, gallery: str) -> Gallery:
+        """Raises GalleryExists; of concurrent calls one succeeds."""
+        created = Gallery(id=gallery, created_at=datetime.now(UTC))
+        if not self._store.put_if_absent(_gallery_key(tenant, gallery), created.model_dump_json().encode()):
+            raise GalleryExists(f"The gallery {gallery!r} exists already.")
+        return created
+
+    def get_gallery(self, tenant: str, gallery: str) -> Gallery:
+        try:
+            return Gallery.model_validate_json(self._store.get(_gallery_key(tenant, gallery)))
+        except ObjectNotFound:
+            raise GalleryNotFound(
+                f"There is no gallery {gallery!r}. Create it with POST /v1/galleries."
+            ) from None
+
+    def list_galleries(self, tenant: str) -> list[Gallery]:
+        names = self._store.folders(f"galleries/{tenant}/")
+        found = []
+        for name in names:
+            try:
+                found.append(self.get_gallery(tenant, name))
+            except GalleryNotFound:
+                continue  # deleted while we listed
+        return found
+
+    def delete_gallery(self, tenant: str, gallery: str) -> None:
+        """Delete a gallery with its people. Repeating an interrupted deletion completes it."""
+        root = _root(tenant, gallery)
+        if not any(True for _ in islice(self._store.keys(root), 1)):
+            raise GalleryNotFound(f"There is no gallery {gallery!r}.")
+        # Persons go before templates: an enrolment under way then finds his gone and takes its template back.
+        self._store.delete(_gallery_key(tenant, gallery))
+        self._store.delete_prefix(f"{root}persons/")
+        self._store.delete_prefix(root)
+        self.announce(tenant, gallery, Change(ChangeKind.GALLERY_DELETED))
+
+    # --- persons ---
+
+    def ensure_person(self, tenant: str, gallery: str, person: str) -> Person:
+        """The person, created now when he is not there."""
+        self.get_gallery(tenant, gallery)
+        new = Person(id=person, uid=uuid.uuid4().hex, created_at=datetime.now(UTC))
+        if self._store.put_if_absent(_person_key(tenant, gallery, person), new.model_dump_json().encode()):
+            return new
+        return self.get_person(tenant, gallery, person)
+
+    def update_person(self, tenant: str, gallery: str, person: Person) -> None:
+        self._store.put(_person_key(tenant, gallery, person.id), person.model_dump_json().encode())
+
+    def get_person(self, tenant: str, gallery: str, person: str) -> Person:
+        try:
+            return Person.model_validate_json(self._store.get(_person_key(tenant, gallery, person)))
+        except ObjectNotFound:
+            self.get_gallery(tenant, gallery)
+            raise PersonNotFound(f"There is no person {person!r} in the gallery {gallery!r}.") from None
+
+    def list_persons(self, tenant: str, gallery: str, *, after: str = "", limit: int = 100) -> list[Person]:
+        """People in the order of their ids, from the first id after `after`."""
+        self.get_gallery(tenant, gallery)
+        prefix = f"{_root(tenant, gallery)}persons/"
+        keys = self._store.keys(prefix, f"{prefix}{after}.json" if after else "")
+        return [Person.model_validate_json(data) for data in self._get_all(islice(keys, limit))]
+
+    def delete_person(self, tenant: str, gallery: str, person: str) -> int:
+        """Delete a person and his templates; how many templates.
+
+        Repeating an interrupted call completes it.
+        """
+        self.get_gallery(tenant, gallery)
+        templates = _templates(tenant, gallery, person)
+        existed = self._exists(_person_key(tenant, gallery, person))
+        # The person goes first: an enrolment under way then finds him gone and takes its template back.
+        self._store.delete(_person_key(tenant, gallery, person))
+        deleted = self._store.delete_prefix(templates)
+        if not existed and not deleted:
+            raise PersonNotFound(f"There is no person {person!r} in the gallery {gallery!r}.")
+        self.announce(tenant, gallery, Change(ChangeKind.PERSON_DELETED, person))
+        return deleted
+
+    # --- templates ---
+
+    def put_template(self, tenant: str, gallery: str, template: Template) -> None:
+        """Store a template and announce it. Repeating it changes nothing."""
+        key = _template_key(tenant, gallery, template.person, template.face)
+        self._store.put(key, template.model_dump_json().encode(), "application/json")
+        self.announce(tenant, gallery, Change(ChangeKind.FACE_PUT, template.person, template.face))
+
+    def get_template(self, tenant: str, gallery: str, person: str, face: str) -> Template:
+        try:
+            data = self._store.get(_template_key(tenant, gallery, person, face))
+        except ObjectNotFound:
+            raise FaceNotFound(f"The person {person!r} has no face {face!r}.") from None
+        return Template.model_validate_json(data)
+
+    def delete_template(self, tenant: str, gallery: str, person: str, face: str) -> None:
+        self.get_template(tenant, gallery, person, face)
+        self._store.delete(_template_key(tenant, gallery, person, face))
+        self.announce(tenant, gallery, Change(ChangeKind.FACE_DELETED, person, face))
+
+    def person_templates(self, tenant: str, gallery: str, person: str) -> list[Template]:
+        keys = self._store.keys(_templates(tenant, gallery, person))
+        return [Template.model_validate_json(data) for data in self._get_all(keys)]
+
+    def all_templates(self, tenant: str, gallery: str) -> Iterator[Template]:
+        keys = self._store.keys(f"{_root(tenant, gallery)}templates/")
+        return (Template.model_validate_json(data) for data in self._get_all(keys))
+
+    # --- changes ---
+
+    def announce(self, tenant: str, gallery: str, change: Change) -> None:
+        fields = ("kind", change.kind.value, "person", change.person, "face", change.face)
+        try:
+            self._script(
+                args=[self._stream(tenant, gallery), "append", uuid.uuid4().hex, KEPT_CHANGES, *fields]
+            )
+        except RedisError as error:
+            raise QueueUnavailable(f"The change could not be announced ({type(error).__name__}).") from error
+
+    def changes(self, tenant: str, gallery: str, since: Position | None) -> Changes:
+        """What happened since a position.
+
+        A restarted Redis may have lost its newest changes, so its run id is part of the epoch.
+        """
+        try:
+            run_id = str(self._redis.info("server")["run_id"])
+            after = since.seq if since else 0
+            answer: Any = self._script(args=[self._stream(tenant, gallery), "read", after])
+        except RedisError as error:
+            raise QueueUnavailable(f"The changes cannot be read ({type(error).__name__}).") from error
+        made, seq, entries = answer
+        position = Position(f"{run_id}:{made}", int(seq))
+        changes = tuple(_change(fields) for _, fields in entries)
+        complete = (
+            since is not None and position.epoch == since.epoch and len(changes) == int(seq) - since.seq
+        )
+        return Changes(position, changes if complete else (), complete)
+
+    def _stream(self, tenant: str, gallery: str) -> str:
+        return f"{self._prefix}gallery:{tenant}:{gallery}"
+
+    def _exists(self, key: str) -> bool:
+        try:
+            self._store.get(key)
+        except ObjectNotFound:
+            return False
+        return True
+
+    def _get_all(self, keys: Iterator[str]) -> Iterator[bytes]:
+        """Read objects in parallel; those deleted in the meantime are left out."""
+
+        def read(key: str) -> bytes | None:
+            try:
+                return self._store.get(key)
+            except ObjectNotFound:
+                return None
+
+        with ThreadPoolExecutor(READERS) as pool:
+            yield from (data for data in pool.map(read, keys) if data is not None)
+
+
+def _change(fields: Sequence[str]) -> Change:
+    values = dict(zip(fields[::2], fields[1::2], strict=True))
+    return Change(ChangeKind(values["kind"]), values["person"], values["face"])
+
+
+def _root(tenant: str, gallery: str) -> str:
+    return f"galleries/{tenant}/{gallery}/"
+
+
+def _gallery_key(tenant: str, gallery: str) -> str:
+    return f"{_root(tenant, gallery)}gallery.json"
+
+
+def _person_key(tenant: str, gallery: str, person: str) -> str:
+    return f"{_root(tenant, gallery)}persons/{person}.json"
+
+
+def _templates(tenant: str, gallery: str, person: str) -> str:
+    return f"{_root(tenant, gallery)}templates/{person}/"
+
+
+def _template_key(tenant: str, gallery: str, person: str, face: str) -> str:
+    return f"{_templates(tenant, gallery, person)}{face}.json"

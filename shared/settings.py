@@ -1,0 +1,145 @@
+"""All configuration, read once from the environment (prefix `LIKENESS_`, nested with `__`).
+
+This is the only file that reads the environment. `.env.example` lists every name; a test keeps it complete.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.errors import ConfigurationError
+
+PLACEHOLDERS = frozenset({"", "changeme", "change-me", "minioadmin", "password", "secret", "admin"})
+
+
+class Device(StrEnum):
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class LogFormat(StrEnum):
+    AUTO = "auto"  # pretty on a terminal, JSON elsewhere
+    JSON = "json"
+    PRETTY = "pretty"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RedisSettings(_Section):
+    url: SecretStr = Field(description="redis://[:password@]host:port/db: broker, job records, event streams")
+    key_prefix: str = Field("likeness:", description="prefix of every key, so that a server can be shared")
+
+
+class S3Settings(_Section):
+    endpoint: str = Field(description="host:port of the object store, without a scheme")
+    access_key: str = Field(description="access key id")
+    secret_key: SecretStr = Field(description="secret access key; placeholders are refused")
+    bucket: str = Field("likeness", description="bucket, created when it is absent")
+    secure: bool = Field(False, description="use https")
+    region: str = Field("us-east-1", description="region named in signatures")
+    image_days: int = Field(30, ge=1, description="days until a generated image is removed")
+
+    @field_validator("secret_key")
+    @classmethod
+    def _no_placeholder(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value().lower() in PLACEHOLDERS:
+            raise ValueError("is a placeholder: generate one, for example with `openssl rand -hex 24`")
+        return value
+
+
+class AuthSettings(_Section):
+    first_key_file: Path | None = Field(
+        None, description="where the first API key is written (mode 0600) instead of being printed"
+    )
+    cache_seconds: float = Field(5, ge=0, description="how long a key is trusted before it is read again")
+
+
+class LimitSettings(_Section):
+    body_bytes: int = Field(32 * 2**20, gt=0, description="largest request body")
+    image_bytes: int = Field(12 * 2**20, gt=0, description="largest image file")
+    image_pixels: int = Field(50_000_000, gt=0, description="most pixels an image may decode to")
+    image_side: int = Field(12_000, gt=0, description="longest side of an image, px")
+    image_min_side: int = Field(16, gt=0, description="shortest side of an image, px")
+    fast_side: int = Field(2048, gt=0, description="longest side of a fast stylisation, px")
+    fine_side: int = Field(1024, gt=0, description="longest side of a fine stylisation, px")
+    fine_steps: int = Field(1000, gt=0, description="most steps of a fine stylisation")
+
+
+class JobSettings(_Section):
+    lease_seconds: float = Field(15, gt=0, description="a worker silent for so long has lost its job")
+    max_attempts: int = Field(5, ge=1, description="attempts before a job becomes a dead letter")
+    republish_seconds: float = Field(
+        20, gt=0, description="age at which a queued job's message counts as lost"
+    )
+    retry_seconds: float = Field(2, ge=0, description="delay before the second attempt; doubles each time")
+    retention_seconds: int = Field(24 * 3600, gt=0, description="how long a finished job can be read")
+    face_deadline: float = Field(120, gt=0, description="seconds from acceptance until a face job expires")
+    style_deadline: float = Field(3600, gt=0, description="seconds until a stylisation expires")
+    queue_limit: int = Field(10_000, gt=0, description="queued jobs per queue before 503")
+
+
+class WorkerSettings(_Section):
+    face_threads: int = Field(16, ge=1, description="face jobs in flight in one worker")
+    style_threads: int = Field(
+        2, ge=1, description="stylisations in flight; their steps alternate on the device"
+    )
+    batch_size: int = Field(32, ge=1, description="most faces embedded in one forward pass")
+    batch_wait_ms: float = Field(5, ge=0, description="longest wait for a batch to fill")
+    torch_threads: int = Field(0, ge=0, description="CPU threads of one operation; 0: as many as cores")
+    resident_templates: int = Field(
+        2_000_000, gt=0, description="templates kept in memory before the least used gallery goes"
+    )
+    stall_seconds: float = Field(
+        60, gt=0, description="a worker idle so long while its queue is not empty ends itself"
+    )
+    ready_file: Path | None = Field(
+        None, description="touched every 3 s while the models are warm, for probes"
+    )
+
+
+class Settings(BaseSettings):
+    """The whole configuration. Secrets are masked wherever it is printed."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="LIKENESS_", env_nested_delimiter="__", frozen=True, extra="ignore", populate_by_name=True
+    )
+
+    device: Device = Field(
+        Device.AUTO,
+        validation_alias=AliasChoices("LIKENESS_DEVICE", "DEVICE"),
+        description="auto | cpu | cuda; cuda without CUDA refuses to start",
+    )
+    log_format: LogFormat = Field(LogFormat.AUTO, description="auto | json | pretty")
+    log_level: str = Field("info", description="debug | info | warning | error")
+    weights_dir: Path | None = Field(None, description="a directory of original weight files, tried first")
+    weights_cache: Path | None = Field(
+        None, description="where checked weights are kept; default ~/.cache/likeness/weights"
+    )
+    redis: RedisSettings
+    s3: S3Settings
+    auth: AuthSettings = AuthSettings()
+    limits: LimitSettings = LimitSettings()
+    jobs: JobSettings = JobSettings()
+    workers: WorkerSettings = WorkerSettings()
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Read the settings.
+
+    Raises:
+        ConfigurationError: a value is missing or wrong; the message names its environment variable.
+    """
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'LIKENESS_' + '__'.join(str(part).upper() for part in item['loc'])}: {item['msg']}"
+            for item in error.errors(include_input=False, include_url=False)
+        )
+        raise ConfigurationError(f"Configuration is not usable: {problems}. See .env.example.") from None

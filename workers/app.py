@@ -1,0 +1,114 @@
+"""The worker processes: which role consumes which queues, and how one starts and ends.
+
+Models are loaded and warmed up before the first message is taken. GPU work stays in one thread of a process
+that never forks, so the pool is one of threads.
+"""
+
+import os
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import structlog
+from celery.signals import worker_ready, worker_shutting_down
+
+from shared.queue import Queue, Task
+from workers.life import Signs, watch_for_stall
+from workers.services import Services
+
+log = structlog.get_logger("worker")
+
+Handler = Callable[[str], None]
+
+
+class Role(StrEnum):
+    FACE = "face"
+    STYLE = "style"
+    HOUSEKEEPING = "housekeeping"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a role runs: its queues, its tasks, how many at a time, and at what interval (s) by itself."""
+
+    queues: Sequence[Queue]
+    tasks: Mapping[Task, Handler]
+    threads: int
+    schedule: Mapping[Task, float] = field(default_factory=dict)
+
+
+def plan(role: Role, services: Services) -> Plan:
+    """Load what the role needs (seconds: models) and name its tasks."""
+    match role:
+        case Role.FACE:
+            from workers.face import face_tasks  # torch is imported by the roles that use it only
+
+            return Plan(
+                (Queue.FACE_INTERACTIVE, Queue.FACE_BULK),
+                face_tasks(services),
+                services.settings.workers.face_threads,
+            )
+        case Role.STYLE:
+            from workers.style import style_tasks
+
+            return Plan(
+                (Queue.STYLE_INTERACTIVE, Queue.STYLE_BULK),
+                style_tasks(services),
+                services.settings.workers.style_threads,
+            )
+        case Role.HOUSEKEEPING:
+            from workers.housekeeping import SWEEP_EVERY_S, housekeeping_tasks
+
+            return Plan((Queue.HOUSEKEEPING,), housekeeping_tasks(services), 1, {Task.SWEEP: SWEEP_EVERY_S})
+
+
+def run(role: Role, services: Services) -> int:
+    """Consume the role's queues until a signal ends the process; its exit status."""
+    work = plan(role, services)
+    settings = services.settings
+    name = f"{role.value}@{socket.gethostname()}-{os.getpid()}"
+    signs = Signs(services.presence, worker=name, queues=work.queues, ready_file=settings.workers.ready_file)
+    app = services.celery
+    for task, handler in work.tasks.items():
+        app.task(handler, name=task.value)
+    app.conf.beat_schedule = {
+        task.value: {
+            "task": task.value,
+            "schedule": interval,
+            # One that was not taken in time is worth nothing: the next is on its way.
+            "options": {"queue": work.queues[0].value, "expires": interval * 5},
+        }
+        for task, interval in work.schedule.items()
+    }
+
+    def ready(**_: object) -> None:
+        signs.start()
+        log.info("ready", worker=name, queues=[queue.value for queue in work.queues])
+
+    def leaving(**_: object) -> None:
+        signs.stop()
+
+    worker_ready.connect(ready, weak=False)
+    worker_shutting_down.connect(leaving, weak=False)
+    if not work.schedule:
+        watch_for_stall(
+            waiting=lambda: sum(services.jobs.waiting(queue) for queue in work.queues),
+            last_activity=services.runner.last_activity,
+            stall_seconds=settings.workers.stall_seconds,
+        )
+    worker = app.Worker(
+        hostname=name,
+        pool="threads",
+        concurrency=work.threads,
+        queues=[queue.value for queue in work.queues],
+        beat=bool(work.schedule),
+        scheduler="celery.beat:Scheduler",  # in memory: what it sends is idempotent
+        without_gossip=True,
+        without_mingle=True,
+        without_heartbeat=True,
+        loglevel=settings.log_level.upper(),
+        quiet=True,
+    )
+    worker.start()
+    return int(worker.exitcode or 0)

@@ -1,0 +1,31 @@
+"""Housekeeping: jobs whose message or worker was lost are published again, jobs that are over are ended."""
+
+from collections.abc import Mapping
+
+import structlog
+
+from shared.errors import Unavailable
+from shared.queue import Task
+from shared.storage import UPLOADS
+from workers.app import Handler
+from workers.services import Services
+
+log = structlog.get_logger("housekeeping")
+
+SWEEP_EVERY_S = 1.0
+
+
+def housekeeping_tasks(services: Services) -> Mapping[Task, Handler]:
+    def sweep(_: str = "") -> None:
+        try:
+            done = services.jobs.sweep()
+            for job in done.ended:
+                services.store.delete_prefix(f"{UPLOADS}{job.tenant}/{job.id}/")
+                log.info("ended", job=job.id, type=job.type.value, status=job.status.value, trace=job.trace)
+        except Unavailable as error:
+            log.warning("sweep", problem=str(error))  # the next one is a second away
+            return
+        if done.published:
+            log.info("published again", jobs=done.published)
+
+    return {Task.SWEEP: sweep}

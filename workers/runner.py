@@ -1,0 +1,160 @@
+"""One job from its message to its outcome: claim, work under a renewed lease, commit, clean up."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import structlog
+
+from shared.errors import (
+    Conflict,
+    InvalidInput,
+    JobCancelled,
+    LikenessError,
+    NotFound,
+    NumericalError,
+    ObjectNotFound,
+    Unavailable,
+)
+from shared.jobs import Beat, JobStore
+from shared.schemas import Job, JobError, JobStatus, Message, Model, Progress
+from shared.storage import UPLOADS, ObjectStore
+
+log = structlog.get_logger("worker")
+
+PROGRESS_INTERVAL_S = 0.25  # a client cannot see more, and each report costs a round trip
+# Another attempt would end the same way; everything else is a fault and gets one.
+FINAL_ERRORS = (InvalidInput, NotFound, Conflict, NumericalError)
+
+P = TypeVar("P", bound=Message)
+
+
+class LeaseLost(LikenessError):
+    """Another worker has this job now, or it has ended: stop, and commit nothing."""
+
+    code = "lease_lost"
+
+
+class Held:
+    """A job this worker holds. Long work calls `report` between its steps."""
+
+    def __init__(self, jobs: JobStore, job: Job) -> None:
+        self.job = job
+        self._jobs = jobs
+        self._next_report = 0.0
+        self._beat = Beat.OK
+
+    def renew(self) -> None:
+        """Renew the lease. An unreachable Redis is no reason to stop: the commit will tell."""
+        try:
+            self._beat = self._jobs.beat(self.job)
+        except Unavailable:
+            return
+
+    def report(self, progress: Progress) -> None:
+        """Tell how far the work is and whether to go on; cheap enough for every step.
+
+        Raises:
+            JobCancelled: somebody asked for that.
+            LeaseLost: the job is no longer this worker's, or its deadline has passed.
+        """
+        last = progress.done == progress.total
+        if last or time.monotonic() >= self._next_report:
+            self._next_report = time.monotonic() + PROGRESS_INTERVAL_S
+            try:
+                self._beat = self._jobs.beat(self.job, progress)
+            except Unavailable:
+                return
+        match self._beat:
+            case Beat.OK:
+                return
+            case Beat.CANCEL:
+                raise JobCancelled("The job was cancelled.")
+            case Beat.EXPIRED | Beat.LOST:
+                raise LeaseLost(f"The job is not to be continued: {self._beat.value}.")
+
+
+Work = Callable[[P, Held], tuple[Message, Model]]
+
+
+class JobRunner:
+    def __init__(self, jobs: JobStore, store: ObjectStore, lease_seconds: float) -> None:
+        self._jobs = jobs
+        self._store = store
+        self._renew_every = lease_seconds / 3
+        self._held: dict[str, Held] = {}
+        self._lock = threading.Lock()
+        self._last_activity = time.monotonic()
+        threading.Thread(target=self._renew_leases, name="leases", daemon=True).start()
+
+    def last_activity(self) -> float:
+        """When this worker last started or ended a job (time.monotonic); now while one is under way."""
+        return time.monotonic() if self._held else self._last_activity
+
+    def run(self, job_id: str, payload_type: type[P], work: Work[P]) -> None:
+        """Do the job this message names, unless it is taken, over or gone already."""
+        self._last_activity = time.monotonic()
+        job = self._jobs.claim(job_id)
+        if job is None:
+            self._tidy(self._jobs.find(job_id))
+            return
+        started = time.monotonic()
+        with self._holding(job) as held:
+            outcome = self._attempt(held, payload_type, work)
+        self._last_activity = time.monotonic()
+        log.info(
+            "job", job=job.id, type=job.type.value, outcome=outcome, attempt=job.attempts, trace=job.trace,
+            waited_ms=round(((job.started_at or 0) - job.created_at) * 1000),
+            ms=round((time.monotonic() - started) * 1000),
+        )  # fmt: skip
+        self._tidy(self._jobs.find(job_id))
+
+    def _attempt(self, held: Held, payload_type: type[P], work: Work[P]) -> str:
+        job = held.job
+        try:
+            result, model = work(payload_type.model_validate(job.payload), held)
+        except JobCancelled:
+            self._jobs.end(job, JobStatus.CANCELLED)
+            return "cancelled"
+        except LeaseLost:
+            self._jobs.end(job, JobStatus.EXPIRED)  # commits nothing unless the job is still ours
+            return "lost"
+        except ObjectNotFound as error:
+            # An input that should be there: the store may be catching up, or it is gone for good.
+            return self._jobs.release(job, JobError(code=error.code, detail=str(error)))
+        except FINAL_ERRORS as error:
+            self._jobs.fail(job, JobError(code=error.code, detail=str(error)))
+            return f"failed: {error.code}"
+        except Exception as error:
+            code = error.code if isinstance(error, LikenessError) else "internal_error"
+            detail = str(error) if isinstance(error, LikenessError) else "An unexpected fault of the worker."
+            log.warning("attempt failed", job=job.id, attempt=job.attempts, error=repr(error), exc_info=True)
+            outage = isinstance(error, Unavailable)
+            return self._jobs.release(job, JobError(code=code, detail=detail), outage=outage)
+        return "succeeded" if self._jobs.succeed(job, result, model) else "stale"
+
+    def _tidy(self, job: Job | None) -> None:
+        """Delete a finished job's uploads: photos are kept no longer than the work needs them."""
+        if job is not None and job.status.finished:
+            self._store.delete_prefix(f"{UPLOADS}{job.tenant}/{job.id}/")
+
+    @contextmanager
+    def _holding(self, job: Job) -> Iterator[Held]:
+        held = Held(self._jobs, job)
+        with self._lock:
+            self._held[job.id] = held
+        try:
+            yield held
+        finally:
+            with self._lock:
+                del self._held[job.id]
+
+    def _renew_leases(self) -> None:
+        while True:
+            time.sleep(self._renew_every)
+            with self._lock:
+                held = list(self._held.values())
+            for job in held:
+                job.renew()

@@ -1,0 +1,53 @@
+"""What every worker process is made of: settings in, connected services out."""
+
+from dataclasses import dataclass
+
+from celery import Celery
+from redis import Redis
+
+from shared.gallery_store import GalleryStore
+from shared.images import ImageLimits
+from shared.jobs import JobStore
+from shared.presence import Presence
+from shared.queue import Queue, Task, celery_app, connect
+from shared.settings import Settings
+from shared.storage import ObjectStore, S3Store
+from workers.runner import JobRunner
+
+
+@dataclass(frozen=True)
+class Services:
+    settings: Settings
+    celery: Celery
+    redis: Redis
+    store: ObjectStore
+    jobs: JobStore
+    galleries: GalleryStore
+    presence: Presence
+    runner: JobRunner
+    limits: ImageLimits
+
+
+def connect_services(settings: Settings) -> Services:
+    """Build the real services; nothing is contacted yet."""
+    celery = celery_app(settings.redis)
+    redis = connect(settings.redis)
+    store = S3Store(settings.s3)
+    prefix = settings.redis.key_prefix
+
+    def publish(task: Task, job_id: str, queue: Queue) -> None:
+        celery.send_task(task.value, args=[job_id], queue=queue.value)
+
+    jobs = JobStore(redis, prefix, settings.jobs, publish)
+    limits = settings.limits
+    return Services(
+        settings=settings,
+        celery=celery,
+        redis=redis,
+        store=store,
+        jobs=jobs,
+        galleries=GalleryStore(store, redis, prefix),
+        presence=Presence(redis, prefix),
+        runner=JobRunner(jobs, store, settings.jobs.lease_seconds),
+        limits=ImageLimits(limits.image_bytes, limits.image_pixels, limits.image_side, limits.image_min_side),
+    )
