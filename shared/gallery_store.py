@@ -200,7 +200,16 @@ class GalleryStore:
         return Template.model_validate_json(data)
 
     def delete_template(self, tenant: str, gallery: str, person: str, face: str) -> None:
+        """Delete one template.
+
+        Raises:
+            FaceNotFound
+        """
         self.get_template(tenant, gallery, person, face)
+        self.withdraw_template(tenant, gallery, person, face)
+
+    def withdraw_template(self, tenant: str, gallery: str, person: str, face: str) -> None:
+        """Undo `put_template`, whether or not anything of it is left."""
         self._store.delete(_template_key(tenant, gallery, person, face))
         self.announce(tenant, gallery, Change(ChangeKind.FACE_DELETED, person, face))
 

@@ -9,8 +9,8 @@ from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from shared.errors import CorruptImage, EmptyImage, ImageTooLarge, ImageTooSmall, UnsupportedImage
 
-# MPO is what many phones write: a JPEG with a second picture behind it. The first one is used.
-FORMATS = ("JPEG", "PNG", "WEBP", "MPO")
+# JPEG includes MPO, which many phones write: a JPEG with a second picture behind it. The first one is used.
+FORMATS = ("JPEG", "PNG", "WEBP")
 # Pillow has a limit of its own; `_check_size` applies ours to the header, before any decoding.
 Image.MAX_IMAGE_PIXELS = None
 
@@ -44,8 +44,8 @@ class Provenance:
     settings: str
 
 
-def check(data: bytes, limits: ImageLimits) -> None:
-    """Make sure that `data` is a whole picture within the limits.
+def check(data: bytes, limits: ImageLimits) -> tuple[int, int]:
+    """Make sure that `data` is a whole picture within the limits; its width and height in px, as stored.
 
     A JPEG is decoded at an eighth of its size: every byte is read, so truncation shows, for little work.
 
@@ -53,8 +53,10 @@ def check(data: bytes, limits: ImageLimits) -> None:
         EmptyImage, UnsupportedImage, CorruptImage, ImageTooLarge, ImageTooSmall: the limit is in the message.
     """
     with _open(data, limits) as image:
+        size = image.size
         image.draft("RGB", (image.width // 8, image.height // 8))
         _load(image)
+    return size
 
 
 def decode(data: bytes, limits: ImageLimits) -> Image.Image:

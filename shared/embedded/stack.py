@@ -64,6 +64,11 @@ class Stack:
     def __exit__(self, *_: object) -> None:
         self.down()
 
+    @property
+    def info(self) -> StackInfo | None:
+        """How to reach the stack; None before it was started."""
+        return self._info
+
     def up(self, say: Callable[[str], None] = lambda _: None) -> StackInfo:
         """Start everything; returns when the gateway says it is ready. `say` is told each step.
 

@@ -47,6 +47,7 @@ class Supervisor:
         self._logs = logs
         self._on_restart = on_restart
         self._running: dict[str, tuple[Service, subprocess.Popen[bytes]]] = {}
+        self._groups: list[list[str]] = []
         self._failures: dict[str, int] = {}
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -58,6 +59,7 @@ class Supervisor:
         Raises:
             ConfigurationError: one ended or was not ready in time; the end of its log is in the message.
         """
+        self._groups.append([service.name for service in services])
         for service in services:
             self._spawn(service)
         for service in services:
@@ -77,17 +79,20 @@ class Supervisor:
         return self._running[name][1].pid
 
     def stop(self) -> None:
-        """Stop everything, the last started first."""
+        """Stop everything: those that were started together at once, the last group first."""
         self._stopping.set()
         with self._lock:
-            running = list(self._running.values())
-        for service, process in reversed(running):
-            process.terminate()
-            try:
-                process.wait(service.stop_seconds)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            running = dict(self._running)
+        for group in reversed(self._groups):
+            started = [running[name] for name in group if name in running]
+            for _, process in started:
+                process.terminate()
+            for service, process in started:
+                try:
+                    process.wait(service.stop_seconds)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+                    process.wait()
         self._running.clear()
 
     def _spawn(self, service: Service) -> None:

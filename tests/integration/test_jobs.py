@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from redis import Redis
-from shared.ml.face.verification import Verdict
 
 from shared.errors import JobFinished, JobNotFound, QueueFull, QueueUnavailable
 from shared.jobs import Beat, JobStore, NewJob
+from shared.ml.face.verification import Verdict
 from shared.queue import Queue, Task, connect
 from shared.schemas import (
     ComparisonPayload,
@@ -80,10 +80,10 @@ def test_the_record_is_there_before_the_message(redis: Redis) -> None:
     seen: list[JobStatus] = []
 
     def publish(_: Task, job_id: str, __: Queue) -> None:
-        seen.append(jobs.get("acme", job_id).status)
+        seen.append(store.get("acme", job_id).status)
 
-    jobs = JobStore(redis, PREFIX, JobSettings(), publish)
-    submit(jobs)
+    store = JobStore(redis, PREFIX, JobSettings(), publish)
+    submit(store)
     assert seen == [JobStatus.QUEUED]
 
 

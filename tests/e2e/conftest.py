@@ -1,0 +1,73 @@
+"""The whole system, as `make up` starts it, with two face workers; started once for all end-to-end tests."""
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gateway.client.api import Client
+from shared.embedded.stack import Stack, StackInfo
+from shared.settings import S3Settings
+from shared.storage import S3Store
+
+PHOTOS = Path(__file__).parents[1] / "data" / "faces"
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    stack = Stack(
+        tmp_path_factory.mktemp("stack"),
+        face_workers=2,
+        settings={
+            "LIKENESS_DEVICE": "cpu",
+            "LIKENESS_JOBS__LEASE_SECONDS": "3",
+            "LIKENESS_JOBS__REPUBLISH_SECONDS": "3",
+        },
+    )
+    stack.up()
+    yield stack
+    stack.down()
+
+
+@pytest.fixture(scope="session")
+def stack(running: Stack) -> StackInfo:
+    assert running.info is not None
+    return running.info
+
+
+@pytest.fixture
+def client(stack: StackInfo) -> Iterator[Client]:
+    with Client(stack.url, stack.api_key) as opened:
+        yield opened
+
+
+@pytest.fixture
+def http(stack: StackInfo) -> Iterator[httpx.Client]:
+    """The bare HTTP API, for what the client would not let through."""
+    headers = {"Authorization": f"Bearer {stack.api_key}"}
+    with httpx.Client(base_url=stack.url, headers=headers, timeout=60) as opened:
+        yield opened
+
+
+@pytest.fixture
+def gallery(client: Client) -> str:
+    """A new, empty gallery."""
+    name = f"g-{uuid.uuid4().hex[:8]}"
+    client.create_gallery(name)
+    return name
+
+
+@pytest.fixture(scope="session")
+def s3(stack: StackInfo) -> S3Store:
+    return S3Store(
+        S3Settings.model_validate(
+            {
+                "endpoint": stack.s3.endpoint,
+                "access_key": stack.s3.access_key,
+                "secret_key": stack.s3.secret_key,
+                "bucket": stack.s3.bucket,
+            }
+        )
+    )

@@ -1,0 +1,85 @@
+"""Stylisation, end to end."""
+
+import io
+import time
+from typing import Any
+
+import httpx
+import pytest
+from PIL import Image
+
+from gateway.client.api import Client
+from tests.e2e.conftest import PHOTOS
+
+
+def finish(client: Client, job: dict[str, Any]) -> dict[str, Any]:
+    return list(client.progress(job["id"]))[-1]
+
+
+@pytest.mark.parametrize("image_format", ["jpeg", "png", "webp"])
+def test_fast_mode_returns_a_marked_picture_of_the_asked_size(client: Client, image_format: str) -> None:
+    job = client.stylize(PHOTOS / "collins.png", "great-wave", mode="fast", size=256, format=image_format)
+    job = finish(client, job)
+    assert job["status"] == "succeeded", job
+    image = Image.open(io.BytesIO(client.image(job)))
+    image.load()
+    assert image.format == image_format.upper()
+    assert max(image.size) == 256
+    xmp = str(image.info.get("xmp") or image.info.get("XML:com.adobe.xmp"))
+    assert "compositeWithTrainedAlgorithmicMedia" in xmp
+    assert "Likeness" in xmp
+
+
+def test_a_style_can_be_any_picture(client: Client, http: httpx.Client) -> None:
+    files = {
+        "content": ("c.jpg", (PHOTOS / "ardern-2018.jpg").read_bytes()),
+        "style": ("s.jpg", (PHOTOS / "hopper.jpg").read_bytes()),
+    }
+    accepted = http.post("/v1/stylizations", files=files, data={"size": "200"})
+    assert accepted.status_code == 202, accepted.text
+    job = finish(client, accepted.json())
+    with Image.open(PHOTOS / "ardern-2018.jpg") as content, Image.open(io.BytesIO(client.image(job))) as made:
+        assert max(made.size) == 200
+        assert made.width / made.height == pytest.approx(content.width / content.height, rel=0.02)
+
+
+def test_fine_mode_reports_progress_and_lowers_the_style_cost(client: Client) -> None:
+    job = client.stylize(PHOTOS / "collins.png", "great-wave", mode="fine", size=128, steps=30, format="png")
+    seen = [(now.get("progress") or {}).get("done", 0) for now in client.progress(job["id"])]
+    job = client.job(job["id"])
+    assert job["status"] == "succeeded", job
+    assert len(set(seen)) > 3, "progress was seen on the way"
+    assert seen == sorted(seen)
+    costs = job["result"]["costs"]
+    assert costs["style"] < costs["style_at_start"] / 5
+
+
+def test_a_running_stylisation_can_be_cancelled(client: Client, http: httpx.Client) -> None:
+    job = client.stylize(PHOTOS / "collins.png", "great-wave", mode="fine", size=256, steps=900)
+    for now in client.progress(job["id"]):
+        if (now.get("progress") or {}).get("done", 0) >= 2:
+            break
+    asked = time.monotonic()
+    http.post(f"/v1/jobs/{job['id']}/cancel").raise_for_status()
+    assert finish(client, job)["status"] == "cancelled"
+    assert time.monotonic() - asked < 30
+
+
+def test_a_fast_job_does_not_wait_for_a_fine_one(client: Client, http: httpx.Client) -> None:
+    fine = client.stylize(PHOTOS / "collins.png", "great-wave", mode="fine", size=128, steps=400)
+    fast = finish(client, client.stylize(PHOTOS / "collins.png", "poppies", mode="fast", size=128))
+    assert fast["status"] == "succeeded"
+    assert client.job(fine["id"])["status"] == "running"
+    http.post(f"/v1/jobs/{fine['id']}/cancel").raise_for_status()
+    finish(client, fine)
+
+
+def test_the_event_stream_tells_the_whole_story(client: Client, http: httpx.Client) -> None:
+    job = client.stylize(PHOTOS / "collins.png", "great-wave", mode="fine", size=96, steps=8)
+    with http.stream("GET", f"/v1/jobs/{job['id']}/events") as response:
+        lines = [line for line in response.iter_lines() if line.startswith("event:")]
+    events = [line.split(":", 1)[1].strip() for line in lines]
+    assert events[0] == "queued"
+    assert events[1] == "running"
+    assert "progress" in events
+    assert events[-1] == "succeeded"

@@ -1,0 +1,73 @@
+"""Signs of life and the watchdog."""
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from shared.errors import QueueUnavailable
+from shared.presence import Presence
+from shared.queue import Queue
+from workers.life import STALLED, Signs, watch_for_stall
+
+QUEUES = (Queue.FACE_INTERACTIVE, Queue.FACE_BULK)
+
+
+def test_a_warm_worker_is_counted_until_it_leaves(redis: Redis, tmp_path: Path) -> None:
+    presence = Presence(redis, "likeness:")
+    ready_file = tmp_path / "ready"
+    signs = Signs(presence, worker="w1", queues=QUEUES, ready_file=ready_file)
+    assert presence.workers(Queue.FACE_BULK) == 0
+    signs.start()
+    until = time.monotonic() + 5
+    while not ready_file.exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert presence.workers(Queue.FACE_INTERACTIVE) == 1
+    assert presence.workers(Queue.STYLE_BULK) == 0
+    signs.stop()
+    assert presence.workers(Queue.FACE_BULK) == 0
+    assert not ready_file.exists()
+
+
+def test_a_silent_worker_is_not_counted(redis: Redis, monkeypatch: pytest.MonkeyPatch) -> None:
+    presence = Presence(redis, "likeness:")
+    presence.beat("w1", QUEUES)
+    later = time.time() + 60
+    monkeypatch.setattr(time, "time", lambda: later)
+    assert presence.workers(Queue.FACE_BULK) == 0
+
+
+@pytest.mark.parametrize(
+    ("jobs", "active", "ends"),
+    [
+        pytest.param(3, False, True, id="jobs wait and nothing happens"),
+        pytest.param(3, True, False, id="it works"),
+        pytest.param(0, False, False, id="nothing to do"),
+        pytest.param(None, False, False, id="Redis is away"),
+    ],
+)
+def test_only_a_stalled_worker_is_ended(jobs: int | None, active: bool, ends: bool) -> None:
+    started = time.monotonic()
+    ended = threading.Event()
+    statuses: list[int] = []
+
+    def waiting() -> int:
+        if jobs is None:
+            raise QueueUnavailable("away")
+        return jobs
+
+    def end(status: int) -> None:
+        statuses.append(status)
+        ended.set()
+
+    watch_for_stall(
+        waiting=waiting,
+        last_activity=lambda: time.monotonic() if active else started,
+        stall_seconds=0.1,
+        end=end,
+        interval=0.02,
+    )
+    assert ended.wait(0.5 if not ends else 5) is ends
+    assert statuses == ([STALLED] if ends else [])
