@@ -1,0 +1,161 @@
+"""Resident galleries: two workers, one truth."""
+
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+import torch
+from redis import Redis
+
+from shared.errors import ModelMismatch
+from shared.gallery_store import Change, ChangeKind, GalleryStore, Template
+from shared.storage import S3Store
+from workers.residents import ResidentGalleries
+
+TENANT = "acme"
+DIGEST = "digest"
+
+
+def unit(seed: int) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
+    vector = np.random.default_rng(seed).normal(size=128).astype(np.float32)
+    return np.asarray(vector / np.linalg.norm(vector), np.float32)
+
+
+@pytest.fixture
+def galleries(s3: S3Store, redis: Redis) -> GalleryStore:
+    return GalleryStore(s3, redis, "likeness:")
+
+
+@pytest.fixture
+def gallery(galleries: GalleryStore) -> str:
+    name = f"g-{uuid.uuid4().hex[:8]}"
+    galleries.create_gallery(TENANT, name)
+    return name
+
+
+@pytest.fixture
+def executor() -> Iterator[Executor]:
+    with ThreadPoolExecutor(1) as device:
+        yield device
+
+
+def worker(galleries: GalleryStore, executor: Executor, capacity: int = 1000) -> ResidentGalleries:
+    return ResidentGalleries(
+        galleries, executor, device=torch.device("cpu"), model_digest=DIGEST, capacity=capacity
+    )
+
+
+def enrol(galleries: GalleryStore, gallery: str, person: str, seed: int, digest: str = DIGEST) -> str:
+    face = uuid.uuid4().hex
+    galleries.put_template(
+        TENANT,
+        gallery,
+        Template(
+            person=person,
+            face=face,
+            embedding=tuple(unit(seed).tolist()),
+            model_digest=digest,
+            quality=1.0,
+            created_at=datetime.now(UTC),
+        ),
+    )
+    return face
+
+
+def best(residents: ResidentGalleries, gallery: str, seed: int) -> str | None:
+    """Who is found for the very embedding of this seed; nobody when the likeness is only by chance."""
+    (found,), _ = residents.search(TENANT, gallery, unit(seed)[None], top_k=2)
+    return found[0].person if found and found[0].score > 0.6 else None
+
+
+def test_each_worker_sees_every_change_at_its_next_search(
+    galleries: GalleryStore, gallery: str, executor: Executor
+) -> None:
+    workers = [worker(galleries, executor) for _ in range(2)]
+    galleries.ensure_person(TENANT, gallery, "ada")
+    faces = []
+    for seed in range(4):
+        faces.append(enrol(galleries, gallery, "ada", seed))
+        assert [best(one, gallery, seed) for one in workers] == ["ada", "ada"]
+    galleries.delete_template(TENANT, gallery, "ada", faces[0])
+    galleries.delete_template(TENANT, gallery, "ada", faces[1])
+    assert [one.search(TENANT, gallery, unit(3)[None], top_k=1)[1] for one in workers] == [1, 1]
+    galleries.delete_person(TENANT, gallery, "ada")
+    assert [best(one, gallery, 3) for one in workers] == [None, None]
+    assert [one.search(TENANT, gallery, unit(3)[None], top_k=1) for one in workers] == [([[]], 0)] * 2
+
+
+def test_a_worker_that_starts_late_loads_what_is_there(
+    galleries: GalleryStore, gallery: str, executor: Executor
+) -> None:
+    for seed in range(5):
+        enrol(galleries, gallery, f"p{seed}", seed)
+    late = worker(galleries, executor)
+    assert [best(late, gallery, seed) for seed in range(5)] == [f"p{seed}" for seed in range(5)]
+
+
+def test_after_redis_lost_everything_the_store_is_read_again(
+    galleries: GalleryStore, gallery: str, executor: Executor, redis: Redis
+) -> None:
+    residents = worker(galleries, executor)
+    enrol(galleries, gallery, "ada", 1)
+    assert best(residents, gallery, 1) == "ada"
+    redis.flushall()
+    enrol(galleries, gallery, "bob", 2)
+    redis.flushall()
+    assert best(residents, gallery, 2) == "bob"
+
+
+def test_a_template_deleted_before_its_announcement_is_read_stays_away(
+    galleries: GalleryStore, gallery: str, executor: Executor
+) -> None:
+    """The stream says "put" after "deleted", as when an enrolment races with an erasure."""
+    residents = worker(galleries, executor)
+    assert best(residents, gallery, 1) is None
+    face = enrol(galleries, gallery, "ada", 1)
+    galleries.withdraw_template(TENANT, gallery, "ada", face)
+    galleries.announce(TENANT, gallery, Change(ChangeKind.FACE_PUT, "ada", face))
+    assert best(residents, gallery, 1) is None
+
+
+def test_a_deleted_gallery_made_anew_is_empty(
+    galleries: GalleryStore, gallery: str, executor: Executor
+) -> None:
+    residents = worker(galleries, executor)
+    enrol(galleries, gallery, "ada", 1)
+    assert best(residents, gallery, 1) == "ada"
+    galleries.delete_gallery(TENANT, gallery)
+    galleries.create_gallery(TENANT, gallery)
+    assert best(residents, gallery, 1) is None
+
+
+def test_another_models_templates_are_refused(
+    galleries: GalleryStore, gallery: str, executor: Executor
+) -> None:
+    enrol(galleries, gallery, "ada", 1, digest="other")
+    with pytest.raises(ModelMismatch, match="other"):
+        worker(galleries, executor).search(TENANT, gallery, unit(1)[None], top_k=1)
+
+
+def test_memory_is_bounded_and_answers_stay_right(galleries: GalleryStore, executor: Executor) -> None:
+    residents = worker(galleries, executor, capacity=3)
+    names = []
+    for number in range(3):
+        name = f"g-{uuid.uuid4().hex[:8]}"
+        galleries.create_gallery(TENANT, name)
+        enrol(galleries, name, "ada", number)
+        enrol(galleries, name, "bob", number + 100)
+        names.append(name)
+    for _ in range(2):
+        for number, name in enumerate(names):
+            assert best(residents, name, number) == "ada"
+            assert residents.templates <= 3
+
+
+def test_no_probe_finds_nobody(galleries: GalleryStore, gallery: str, executor: Executor) -> None:
+    enrol(galleries, gallery, "ada", 1)
+    empty = np.empty((0, 128), np.float32)
+    assert worker(galleries, executor).search(TENANT, gallery, empty, top_k=2) == ([], 1)

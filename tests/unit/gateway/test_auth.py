@@ -1,0 +1,196 @@
+"""Who is let in, and what with."""
+
+import hashlib
+import json
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from apiflask import APIFlask
+
+from gateway.auth import FIRST_ID, KeyStore, Scope, hand_over_first_key
+from gateway.context import Services
+from gateway.errors import Unauthorized
+from shared.errors import ConfigurationError
+from shared.storage import MemoryStore
+from tests.unit.gateway.conftest import PHOTO, Api, MakeApi
+
+ENROL_PATH = "/v1/galleries/staff/persons/ada"
+
+
+def bearer(token: str | None) -> str:
+    assert token is not None
+    return f"Bearer {token}"
+
+
+def test_what_is_stored_is_a_digest_and_never_the_secret(store: MemoryStore) -> None:
+    token = KeyStore(store, 5).create("acme", [Scope.VERIFY], key_id="k1")
+    assert token is not None
+    secret = token.split("_", 2)[2]
+    stored = json.loads(store.get("keys/k1.json"))
+    assert stored["sha256"] == hashlib.sha256(secret.encode()).hexdigest()
+    assert secret not in json.dumps(stored)
+    assert (stored["tenant"], stored["scopes"], stored["expires_at"]) == ("acme", ["verify"], None)
+
+
+def test_two_keys_never_share_a_secret(store: MemoryStore) -> None:
+    keys = KeyStore(store, 5)
+    assert len({keys.create("acme", Scope) for _ in range(20)}) == 20
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "Bearer",
+        "Bearer ",
+        "Basic dXNlcjpwYXNz",
+        "Bearer lk_first_wrong",
+        f"Bearer lk_nobody_{'A' * 43}",
+        f"Bearer lk_first_{'A' * 43}",
+        f"Bearer lk_../keys/first_{'A' * 43}",
+        "Bearer lk_first_" + "é" * 43,
+    ],
+)
+def test_no_key_or_a_wrong_one_is_401(app: APIFlask, services: Services, header: str | None) -> None:
+    services.keys.create_first()
+    headers = {} if header is None else {"Authorization": header}
+    answer = app.test_client().get("/v1/galleries", headers=headers)
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == 'Bearer realm="likeness"'
+    assert answer.json is not None
+    assert answer.json["code"] == "unauthorized"
+
+
+def test_the_scheme_is_case_insensitive(app: APIFlask, services: Services) -> None:
+    token = services.keys.create_first()
+    answer = app.test_client().get("/v1/galleries", headers={"Authorization": f"bearer {token}"})
+    assert answer.status_code == 200
+
+
+def test_an_expired_key_is_401(store: MemoryStore) -> None:
+    keys = KeyStore(store, 5)
+    past, future = (datetime.now(UTC) + timedelta(seconds=s) for s in (-1, 60))
+    assert keys.authenticate(bearer(keys.create("acme", Scope, expires_at=future))).tenant == "acme"
+    with pytest.raises(Unauthorized):
+        keys.authenticate(bearer(keys.create("acme", Scope, expires_at=past)))
+
+
+def test_a_key_is_read_again_when_its_cache_time_is_over(store: MemoryStore) -> None:
+    patient, strict = KeyStore(store, 60), KeyStore(store, 0)
+    token = bearer(patient.create("acme", Scope, key_id="k1"))
+    for keys in (patient, strict):
+        keys.authenticate(token)
+    store.delete("keys/k1.json")
+    assert patient.authenticate(token).id == "k1"
+    with pytest.raises(Unauthorized):
+        strict.authenticate(token)
+
+
+def test_a_revoked_key_is_forgotten_at_once_where_it_was_revoked(store: MemoryStore) -> None:
+    keys = KeyStore(store, 60)
+    token = bearer(keys.create("acme", Scope, key_id="k1"))
+    keys.authenticate(token)
+    keys.delete("k1")
+    with pytest.raises(Unauthorized):
+        keys.authenticate(token)
+
+
+SCOPED = {
+    ("POST", "/v1/galleries"): Scope.ADMIN,
+    ("DELETE", "/v1/galleries/staff"): Scope.ADMIN,
+    ("DELETE", ENROL_PATH): Scope.ADMIN,
+    ("PUT", ENROL_PATH): Scope.ENROL,
+    ("POST", f"{ENROL_PATH}/faces"): Scope.ENROL,
+    ("DELETE", f"{ENROL_PATH}/faces/f1"): Scope.ENROL,
+    ("POST", "/v1/galleries/staff/verifications"): Scope.VERIFY,
+    ("POST", "/v1/comparisons"): Scope.VERIFY,
+    ("POST", "/v1/galleries/staff/recognitions"): Scope.RECOGNISE,
+    ("POST", "/v1/stylizations"): Scope.STYLISE,
+}
+
+
+@pytest.mark.parametrize(("route", "scope"), SCOPED.items())
+def test_a_route_needs_its_scope_and_no_other(
+    make_api: MakeApi, staff: str, route: tuple[str, str], scope: Scope
+) -> None:
+    refused = make_api(scopes=set(Scope) - {scope})(*route)
+    assert refused.status_code == 403
+    assert refused.json is not None
+    assert refused.json["code"] == "forbidden"
+    assert f"'{scope}'" in refused.json["detail"]
+    assert f'scope="{scope}"' in refused.headers["WWW-Authenticate"]
+    assert make_api(scopes={scope})(*route).status_code not in {401, 403}
+
+
+READABLE = [
+    "/v1/galleries",
+    "/v1/galleries/staff",
+    "/v1/galleries/staff/persons",
+    ENROL_PATH,
+    "/v1/jobs",
+    "/v1/styles",
+]
+
+
+@pytest.mark.parametrize("path", READABLE)
+def test_a_key_without_scopes_may_read(make_api: MakeApi, staff: str, path: str) -> None:
+    assert make_api(scopes=set()).get(path).status_code == 200
+
+
+def test_cancelling_needs_the_scope_that_starts_such_a_job(api: Api, make_api: MakeApi) -> None:
+    job = api.upload("/v1/comparisons", image_a=PHOTO, image_b=PHOTO).json
+    assert job is not None
+    path = f"/v1/jobs/{job['id']}/cancel"
+    assert make_api(scopes={Scope.RECOGNISE}).post(path).status_code == 403
+    assert make_api(scopes={Scope.VERIFY}).post(path).status_code == 200
+
+
+# --- the first key ---
+
+
+def test_gateways_that_start_together_make_one_first_key(store: MemoryStore) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        tokens = list(pool.map(lambda _: KeyStore(store, 5).create_first(), range(16)))
+    (token,) = (token for token in tokens if token)
+    key = KeyStore(store, 5).authenticate(f"Bearer {token}")
+    assert (key.tenant, key.scopes) == ("default", frozenset(Scope))
+
+
+def test_there_is_no_first_key_where_there_is_a_key(store: MemoryStore) -> None:
+    keys = KeyStore(store, 5)
+    keys.create("acme", Scope)
+    assert keys.create_first() is None
+
+
+def test_the_first_key_is_written_for_its_owner_only(store: MemoryStore, tmp_path: Path) -> None:
+    path = tmp_path / "new" / "key"
+    assert hand_over_first_key(KeyStore(store, 5), path) is None
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert KeyStore(store, 5).authenticate(f"Bearer {path.read_text().strip()}").id == FIRST_ID
+
+
+def test_a_file_that_others_could_read_is_closed_to_them_first(store: MemoryStore, tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    path.write_text("")
+    path.chmod(0o644)
+    hand_over_first_key(KeyStore(store, 5), path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_restart_keeps_the_first_key(store: MemoryStore, tmp_path: Path) -> None:
+    path = tmp_path / "key"
+    hand_over_first_key(KeyStore(store, 5), path)
+    written = path.read_text()
+    assert hand_over_first_key(KeyStore(store, 5), path) is None
+    assert path.read_text() == written
+
+
+def test_a_first_key_that_cannot_be_written_is_withdrawn(store: MemoryStore, tmp_path: Path) -> None:
+    """Otherwise nobody would ever know it, and no other would be made."""
+    with pytest.raises(ConfigurationError, match="FIRST_KEY_FILE"):
+        hand_over_first_key(KeyStore(store, 5), tmp_path)
+    assert hand_over_first_key(KeyStore(store, 5), None) is not None
