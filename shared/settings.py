@@ -139,7 +139,18 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         problems = "; ".join(
-            f"{'LIKENESS_' + '__'.join(str(part).upper() for part in item['loc'])}: {item['msg']}"
+            f"{variable}: {item['msg']}"
             for item in error.errors(include_input=False, include_url=False)
+            for variable in _variables(item["loc"])
         )
         raise ConfigurationError(f"Configuration is not usable: {problems}. See .env.example.") from None
+
+
+def _variables(location: tuple[int | str, ...]) -> list[str]:
+    """The environment variables behind a place in the settings; a missing section is all it requires."""
+    name = "LIKENESS_" + "__".join(str(part).upper() for part in location)
+    field = Settings.model_fields.get(str(location[0]))
+    section = field.annotation if field and len(location) == 1 else None
+    if not (isinstance(section, type) and issubclass(section, BaseModel)):
+        return [name]
+    return [f"{name}__{key.upper()}" for key, value in section.model_fields.items() if value.is_required()]

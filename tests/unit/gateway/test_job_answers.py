@@ -1,0 +1,214 @@
+"""What a POST that works answers: 202 and where to look, or 200 with the result, and never a lost upload."""
+
+import threading
+import time
+from typing import Any
+
+import pytest
+from apiflask import APIFlask
+from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
+
+from gateway.app import create_app
+from gateway.auth import KeyStore, Scope
+from gateway.context import Services
+from shared.errors import StorageUnavailable
+from shared.gallery_store import GalleryStore
+from shared.jobs import JobStore
+from shared.presence import Presence
+from shared.queue import Queue, Task
+from shared.schemas import JobError, JobStatus
+from shared.settings import JobSettings, Settings
+from shared.storage import UPLOADS, MemoryStore
+from tests.unit.gateway.conftest import MATCH, PHOTO, PREFIX, Api, FakeWorker
+
+VERIFY = "/v1/galleries/staff/verifications"
+
+
+def verify(api: Api, prefer: str | None = None, **fields: str) -> Any:
+    headers = {} if prefer is None else {"Prefer": prefer}
+    return api.upload(VERIFY, {"person": "ada", **fields}, image=PHOTO, headers=headers)
+
+
+def work_in_a_moment(worker: FakeWorker, seconds: float = 0.2) -> threading.Thread:
+    def work() -> None:
+        while not worker.published:
+            time.sleep(0.01)
+        time.sleep(seconds)
+        worker.succeed(MATCH)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    return thread
+
+
+@pytest.mark.usefixtures("staff")
+def test_an_accepted_job_is_202_with_where_to_look(api: Api) -> None:
+    answer = verify(api)
+    assert answer.status_code == 202
+    job = answer.json
+    assert answer.headers["Location"] == f"/v1/jobs/{job['id']}" == job["links"]["self"]
+    assert answer.headers["Retry-After"] == "1"
+    assert "Preference-Applied" not in answer.headers
+    assert (job["type"], job["status"], job["attempts"]) == ("verification", "queued", 0)
+
+
+@pytest.mark.usefixtures("staff")
+def test_a_job_done_in_time_is_200_with_its_result(api: Api, worker: FakeWorker) -> None:
+    thread = work_in_a_moment(worker)
+    answer = verify(api, "wait=10")
+    thread.join()
+    assert answer.status_code == 200
+    assert answer.headers["Preference-Applied"] == "wait=10"
+    assert answer.json["status"] == "succeeded"
+    assert answer.json["result"]["verdict"] == "match"
+
+
+@pytest.mark.usefixtures("staff")
+def test_a_job_that_fails_in_time_is_200_too(api: Api, worker: FakeWorker) -> None:
+    def fail() -> None:
+        while not worker.published:
+            time.sleep(0.01)
+        worker.jobs.fail(worker.claim(), JobError(code="corrupt_image", detail="It broke."))
+
+    thread = threading.Thread(target=fail)
+    thread.start()
+    answer = verify(api, "wait=10")
+    thread.join()
+    assert answer.status_code == 200
+    assert (answer.json["status"], answer.json["error"]["code"]) == ("failed", "corrupt_image")
+    assert "result" not in answer.json
+
+
+@pytest.mark.usefixtures("staff")
+def test_a_job_not_done_in_time_is_202(api: Api) -> None:
+    started = time.monotonic()
+    answer = verify(api, "wait=1")
+    assert 0.9 < time.monotonic() - started < 3
+    assert answer.status_code == 202
+    assert answer.headers["Preference-Applied"] == "wait=1"
+
+
+@pytest.mark.usefixtures("staff")
+def test_a_long_wait_is_cut_and_the_answer_says_so(api: Api, worker: FakeWorker) -> None:
+    thread = work_in_a_moment(worker)
+    answer = verify(api, "wait=3600")
+    thread.join()
+    assert answer.headers["Preference-Applied"] == "wait=30"
+
+
+@pytest.mark.usefixtures("staff")
+def test_shutting_down_ends_the_wait(api: Api, services: Services) -> None:
+    threading.Timer(0.2, services.stopping.set).start()
+    started = time.monotonic()
+    assert verify(api, "wait=30").status_code == 202
+    assert time.monotonic() - started < 5
+
+
+@pytest.mark.usefixtures("staff")
+def test_the_priority_chooses_the_queue(api: Api, worker: FakeWorker) -> None:
+    verify(api)
+    verify(api, priority="bulk")
+    assert [(task, queue) for task, _, queue in worker.published] == [
+        (Task.VERIFY, Queue.FACE_INTERACTIVE),
+        (Task.VERIFY, Queue.FACE_BULK),
+    ]
+
+
+@pytest.mark.usefixtures("staff")
+def test_the_upload_lies_where_the_payload_says(api: Api, worker: FakeWorker, store: MemoryStore) -> None:
+    job_id = verify(api).json["id"]
+    job = worker.claim()
+    assert job.payload["image_key"] == f"{UPLOADS}default/{job_id}/image"
+    assert store.get(job.payload["image_key"]) == PHOTO
+
+
+@pytest.mark.usefixtures("staff")
+def test_the_request_id_becomes_the_jobs_trace(api: Api, worker: FakeWorker) -> None:
+    api.upload(VERIFY, {"person": "ada"}, image=PHOTO, headers={"X-Request-Id": "trace-1"})
+    assert worker.claim().trace == "trace-1"
+
+
+# --- when something is down ---
+
+
+class Broken(MemoryStore):
+    """Reads work, writes of uploads do not."""
+
+    def put(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
+        if key.startswith(UPLOADS) and key.endswith("image_b"):
+            raise StorageUnavailable("The object store cannot be reached.")
+        super().put(key, data, content_type)
+
+
+def app_of(settings: Settings, redis: Redis, store: MemoryStore, jobs: JobSettings | None = None) -> Api:
+    services = Services(
+        store=store,
+        jobs=JobStore(redis, PREFIX, jobs or settings.jobs, lambda *_: None),
+        galleries=GalleryStore(store, redis, PREFIX),
+        keys=KeyStore(store, 0),
+        presence=Presence(redis, PREFIX),
+    )
+    app: APIFlask = create_app(settings, services)
+    token = services.keys.create("default", Scope)
+    assert token is not None
+    return Api(app, token)
+
+
+def compare(api: Api) -> Any:
+    return api.upload("/v1/comparisons", image_a=PHOTO, image_b=PHOTO)
+
+
+def assert_unavailable(answer: Any, code: str) -> None:
+    assert answer.status_code == 503
+    assert answer.json["code"] == code
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_without_redis_no_job_is_accepted_and_no_upload_stays(settings: Settings, store: MemoryStore) -> None:
+    nobody = Redis.from_url("redis://127.0.0.1:1/0", decode_responses=True)
+    assert_unavailable(compare(app_of(settings, nobody, store)), "queue_unavailable")
+    assert list(store.keys(UPLOADS)) == []
+
+
+def test_without_storage_no_job_is_accepted_and_no_upload_stays(settings: Settings, redis: Redis) -> None:
+    store = Broken()
+    assert_unavailable(compare(app_of(settings, redis, store)), "storage_unavailable")
+    assert list(store.keys(UPLOADS)) == []
+    assert list(redis.scan_iter(f"{PREFIX}job:*")) == []
+
+
+def test_a_full_queue_is_503_and_no_upload_stays(
+    settings: Settings, redis: Redis, store: MemoryStore
+) -> None:
+    api = app_of(settings, redis, store, JobSettings(queue_limit=1))
+    accepted = compare(api).json["id"]
+    assert_unavailable(compare(api), "queue_full")
+    assert {key.split("/")[2] for key in store.keys(UPLOADS)} == {accepted}
+
+
+class FailsToWait(JobStore):
+    def wait(self, job: Any, seconds: float) -> Any:
+        raise RedisConnectionError  # what the client raises; JobStore says QueueUnavailable
+
+    def _call(self, action: Any) -> Any:
+        return super()._call(action)
+
+
+@pytest.mark.usefixtures("staff")
+def test_a_job_accepted_before_redis_failed_is_202_not_503(
+    settings: Settings, redis: Redis, store: MemoryStore
+) -> None:
+    """503 would make the client send it again, and it would be done twice."""
+
+    class LosesRedis(JobStore):
+        def wait(self, job: Any, seconds: float) -> Any:
+            lost = Redis.from_url("redis://127.0.0.1:1/0")
+            return JobStore(lost, PREFIX, settings.jobs, lambda *_: None).wait(job, seconds)
+
+    api = app_of(settings, redis, store)
+    services = api.app.extensions["likeness"].services
+    object.__setattr__(services, "jobs", LosesRedis(redis, PREFIX, settings.jobs, lambda *_: None))
+    answer = verify(api, "wait=5")
+    assert answer.status_code == 202
+    assert services.jobs.get("default", answer.json["id"]).status is JobStatus.QUEUED

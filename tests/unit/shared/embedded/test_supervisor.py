@@ -1,0 +1,94 @@
+"""The supervisor: readiness, restarts, an end that leaves nothing running."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from shared.embedded.ports import TWIN, free_ports
+from shared.embedded.supervisor import (
+    ProcessRecord,
+    Service,
+    Supervisor,
+    end_processes,
+    is_alive,
+    own_process,
+)
+from shared.errors import ConfigurationError
+
+FOREVER = "import time, pathlib, sys; pathlib.Path(sys.argv[1]).touch(); time.sleep(600)"
+STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + FOREVER
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path) -> Iterator[Supervisor]:
+    made = Supervisor(tmp_path / "logs")
+    yield made
+    made.stop()
+
+
+def service(tmp_path: Path, name: str, code: str = FOREVER, stop_seconds: float = 5) -> Service:
+    flag = tmp_path / name
+    command = (sys.executable, "-c", code, str(flag))
+    return Service(name, command, flag.exists, dict(os.environ), 10, stop_seconds)
+
+
+def eventually(condition: Callable[[], bool]) -> bool:
+    until = time.monotonic() + 10
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.02)
+    return condition()
+
+
+def test_start_returns_when_all_are_ready(supervisor: Supervisor, tmp_path: Path) -> None:
+    supervisor.start(service(tmp_path, "a"), service(tmp_path, "b"))
+    assert (tmp_path / "a").exists()
+    assert (tmp_path / "b").exists()
+    assert all(is_alive(record) for record in supervisor.processes())
+
+
+def test_stop_leaves_nothing_running(supervisor: Supervisor, tmp_path: Path) -> None:
+    supervisor.start(service(tmp_path, "a"))
+    supervisor.start(service(tmp_path, "b", STUBBORN, stop_seconds=0.3))
+    records = supervisor.processes()
+    supervisor.stop()
+    assert not any(is_alive(record) for record in records)
+
+
+def test_what_dies_is_started_again(tmp_path: Path) -> None:
+    restarts: list[int] = []
+    supervisor = Supervisor(tmp_path / "logs", on_restart=lambda: restarts.append(1))
+    supervisor.start(service(tmp_path, "a"))
+    first = supervisor.pid("a")
+    os.kill(first, signal.SIGKILL)
+    assert eventually(lambda: bool(restarts))
+    assert supervisor.pid("a") != first
+    supervisor.stop()
+
+
+def test_a_service_that_ends_at_its_start_shows_its_last_words(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match="no such model"):
+        supervisor.start(service(tmp_path, "a", "raise SystemExit('no such model')"))
+
+
+def test_a_recorded_process_is_ended_but_not_one_with_its_number(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    supervisor.start(service(tmp_path, "a"))
+    (record,) = supervisor.processes()
+    impostor = ProcessRecord(os.getpid(), own_process().created - 1000)
+    assert not is_alive(impostor)
+    end_processes([record, impostor])
+    assert not is_alive(record)
+
+
+def test_ports_are_distinct_and_leave_room_for_their_twins() -> None:
+    ports = free_ports(20)
+    assert len(set(ports)) == 20
+    assert max(ports) + TWIN < 32_768
