@@ -40,13 +40,12 @@ class Signs:
 
     def _run(self) -> None:
         while not self._stopped.is_set():
+            if self._ready_file:
+                self._ready_file.touch()
             try:
                 self._presence.beat(self._worker, self._queues)
             except Unavailable:
                 log.warning("presence", problem="Redis cannot be reached; trying again")
-            else:
-                if self._ready_file:
-                    self._ready_file.touch()
             self._stopped.wait(BEAT_S)
 
 

@@ -8,10 +8,10 @@ from concurrent.futures import Executor
 import numpy as np
 import numpy.typing as npt
 import torch
-from shared.ml.face.gallery import Candidate, GalleryMatrix
 
 from shared.errors import FaceNotFound, ModelMismatch
 from shared.gallery_store import Change, ChangeKind, GalleryStore, Position, Template
+from shared.ml.face.gallery import Candidate, GalleryMatrix
 
 
 class _Resident:
@@ -118,10 +118,12 @@ class ResidentGalleries:
 
     def _evict(self) -> None:
         with self._lock:
-            while len(self._residents) > 1 and self._total() > self._capacity:
+            while len(self._residents) > 1 and self.templates > self._capacity:
                 self._residents.popitem(last=False)
 
-    def _total(self) -> int:
+    @property
+    def templates(self) -> int:
+        """How many templates are in memory."""
         return sum(len(resident.matrix) for resident in self._residents.values())
 
 
