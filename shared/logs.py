@@ -41,5 +41,6 @@ def configure(settings: Settings) -> None:
     root.handlers = [handler]
     root.setLevel(settings.log_level.upper())
     # One line per task is ours to write, with the job's id; celery's and urllib3's would double or flood it.
-    for noisy in ("celery.app.trace", "celery.beat", "celery.worker.strategy", "urllib3"):
+    for noisy in ("celery.app.trace", "celery.beat", "celery.worker.strategy"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of each retry; we tell how they ended

@@ -158,6 +158,7 @@ def _write(path: Path, content: bytes) -> None:
         except BaseException:
             temporary.unlink()
             raise
+    temporary.chmod(0o644)  # a temporary file is private; a cache may be filled by one user and read by others
     temporary.replace(path)
 
 

@@ -1,7 +1,7 @@
 """The gateway over a MemoryStore and a real Redis; what a worker would do is done by the test."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,9 +32,9 @@ from shared.schemas import (
     Quality,
     RecognisedFace,
     RecognitionResult,
+    StyleMode,
     StylizationResult,
     StylizedImage,
-    StyleMode,
     VerificationResult,
 )
 from shared.settings import LimitSettings, RedisSettings, S3Settings, Settings
@@ -95,8 +95,9 @@ class Api:
 
     def __call__(self, method: str, path: str, **arguments: Any) -> TestResponse:
         headers = {"Authorization": f"Bearer {self.token}", **arguments.pop("headers", {})}
-        with self.app.test_client() as client:
-            return client.open(path, method=method, headers=headers, **arguments)
+        # Buffered: read to its end and closed, as a server does.
+        client = self.app.test_client()
+        return client.open(path, method=method, headers=headers, buffered=True, **arguments)
 
     def get(self, path: str, **arguments: Any) -> TestResponse:
         return self("GET", path, **arguments)
@@ -211,7 +212,7 @@ def api(make_api: MakeApi) -> Api:
 
 
 @pytest.fixture
-def staff(galleries: GalleryStore) -> Iterator[str]:
+def staff(galleries: GalleryStore) -> str:
     """A gallery with one person, ada, who has one face, f1."""
     galleries.create_gallery("default", "staff")
     person = galleries.ensure_person("default", "staff", "ada")
@@ -224,4 +225,4 @@ def staff(galleries: GalleryStore) -> Iterator[str]:
         created_at=person.created_at,
     )
     galleries.put_template("default", "staff", template)
-    yield "staff"
+    return "staff"

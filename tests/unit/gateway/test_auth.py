@@ -113,9 +113,10 @@ SCOPED = {
 }
 
 
+@pytest.mark.usefixtures("staff")
 @pytest.mark.parametrize(("route", "scope"), SCOPED.items())
 def test_a_route_needs_its_scope_and_no_other(
-    make_api: MakeApi, staff: str, route: tuple[str, str], scope: Scope
+    make_api: MakeApi, route: tuple[str, str], scope: Scope
 ) -> None:
     refused = make_api(scopes=set(Scope) - {scope})(*route)
     assert refused.status_code == 403
@@ -136,8 +137,9 @@ READABLE = [
 ]
 
 
+@pytest.mark.usefixtures("staff")
 @pytest.mark.parametrize("path", READABLE)
-def test_a_key_without_scopes_may_read(make_api: MakeApi, staff: str, path: str) -> None:
+def test_a_key_without_scopes_may_read(make_api: MakeApi, path: str) -> None:
     assert make_api(scopes=set()).get(path).status_code == 200
 
 

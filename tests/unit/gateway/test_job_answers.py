@@ -5,9 +5,7 @@ import time
 from typing import Any
 
 import pytest
-from apiflask import APIFlask
 from redis import Redis
-from redis.exceptions import ConnectionError as RedisConnectionError
 
 from gateway.app import create_app
 from gateway.auth import KeyStore, Scope
@@ -17,7 +15,7 @@ from shared.gallery_store import GalleryStore
 from shared.jobs import JobStore
 from shared.presence import Presence
 from shared.queue import Queue, Task
-from shared.schemas import JobError, JobStatus
+from shared.schemas import Job, JobError, JobStatus
 from shared.settings import JobSettings, Settings
 from shared.storage import UPLOADS, MemoryStore
 from tests.unit.gateway.conftest import MATCH, PHOTO, PREFIX, Api, FakeWorker
@@ -141,18 +139,22 @@ class Broken(MemoryStore):
         super().put(key, data, content_type)
 
 
-def app_of(settings: Settings, redis: Redis, store: MemoryStore, jobs: JobSettings | None = None) -> Api:
-    services = Services(
-        store=store,
-        jobs=JobStore(redis, PREFIX, jobs or settings.jobs, lambda *_: None),
-        galleries=GalleryStore(store, redis, PREFIX),
-        keys=KeyStore(store, 0),
-        presence=Presence(redis, PREFIX),
-    )
-    app: APIFlask = create_app(settings, services)
-    token = services.keys.create("default", Scope)
+def job_store(redis: Redis, settings: JobSettings) -> JobStore:
+    return JobStore(redis, PREFIX, settings, lambda *_: None)
+
+
+def api_over(settings: Settings, store: MemoryStore, redis: Redis, jobs: JobStore) -> Api:
+    keys = KeyStore(store, 0)
+    services = Services(store, jobs, GalleryStore(store, redis, PREFIX), keys, Presence(redis, PREFIX))
+    token = keys.create("default", Scope)
     assert token is not None
-    return Api(app, token)
+    return Api(create_app(settings, services), token)
+
+
+@pytest.fixture
+def nowhere() -> Redis:
+    """A client of a Redis that is not there."""
+    return Redis.from_url("redis://127.0.0.1:1/0", decode_responses=True)
 
 
 def compare(api: Api) -> Any:
@@ -165,15 +167,18 @@ def assert_unavailable(answer: Any, code: str) -> None:
     assert int(answer.headers["Retry-After"]) > 0
 
 
-def test_without_redis_no_job_is_accepted_and_no_upload_stays(settings: Settings, store: MemoryStore) -> None:
-    nobody = Redis.from_url("redis://127.0.0.1:1/0", decode_responses=True)
-    assert_unavailable(compare(app_of(settings, nobody, store)), "queue_unavailable")
+def test_without_redis_no_job_is_accepted_and_no_upload_stays(
+    settings: Settings, store: MemoryStore, nowhere: Redis
+) -> None:
+    api = api_over(settings, store, nowhere, job_store(nowhere, settings.jobs))
+    assert_unavailable(compare(api), "queue_unavailable")
     assert list(store.keys(UPLOADS)) == []
 
 
 def test_without_storage_no_job_is_accepted_and_no_upload_stays(settings: Settings, redis: Redis) -> None:
     store = Broken()
-    assert_unavailable(compare(app_of(settings, redis, store)), "storage_unavailable")
+    api = api_over(settings, store, redis, job_store(redis, settings.jobs))
+    assert_unavailable(compare(api), "storage_unavailable")
     assert list(store.keys(UPLOADS)) == []
     assert list(redis.scan_iter(f"{PREFIX}job:*")) == []
 
@@ -181,34 +186,24 @@ def test_without_storage_no_job_is_accepted_and_no_upload_stays(settings: Settin
 def test_a_full_queue_is_503_and_no_upload_stays(
     settings: Settings, redis: Redis, store: MemoryStore
 ) -> None:
-    api = app_of(settings, redis, store, JobSettings(queue_limit=1))
+    api = api_over(settings, store, redis, job_store(redis, JobSettings(queue_limit=1)))
     accepted = compare(api).json["id"]
     assert_unavailable(compare(api), "queue_full")
     assert {key.split("/")[2] for key in store.keys(UPLOADS)} == {accepted}
 
 
-class FailsToWait(JobStore):
-    def wait(self, job: Any, seconds: float) -> Any:
-        raise RedisConnectionError  # what the client raises; JobStore says QueueUnavailable
-
-    def _call(self, action: Any) -> Any:
-        return super()._call(action)
-
-
-@pytest.mark.usefixtures("staff")
 def test_a_job_accepted_before_redis_failed_is_202_not_503(
-    settings: Settings, redis: Redis, store: MemoryStore
+    settings: Settings, redis: Redis, store: MemoryStore, nowhere: Redis
 ) -> None:
     """503 would make the client send it again, and it would be done twice."""
 
     class LosesRedis(JobStore):
-        def wait(self, job: Any, seconds: float) -> Any:
-            lost = Redis.from_url("redis://127.0.0.1:1/0")
-            return JobStore(lost, PREFIX, settings.jobs, lambda *_: None).wait(job, seconds)
+        def wait(self, job: Job, seconds: float) -> Job:
+            return job_store(nowhere, settings.jobs).wait(job, seconds)
 
-    api = app_of(settings, redis, store)
-    services = api.app.extensions["likeness"].services
-    object.__setattr__(services, "jobs", LosesRedis(redis, PREFIX, settings.jobs, lambda *_: None))
-    answer = verify(api, "wait=5")
+    jobs = LosesRedis(redis, PREFIX, settings.jobs, lambda *_: None)
+    api = api_over(settings, store, redis, jobs)
+    answer = api.upload("/v1/comparisons", image_a=PHOTO, image_b=PHOTO, headers={"Prefer": "wait=5"})
     assert answer.status_code == 202
-    assert services.jobs.get("default", answer.json["id"]).status is JobStatus.QUEUED
+    assert answer.json is not None
+    assert jobs.get("default", answer.json["id"]).status is JobStatus.QUEUED

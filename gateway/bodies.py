@@ -1,0 +1,216 @@
+"""Reading a request into one frozen pydantic model, from multipart/form-data or from JSON.
+
+The model is the only description of a request: names, types and ranges are checked from it here, and
+gateway/openapi.py documents it from the same model. Nothing is accepted and ignored: unknown, repeated and
+mistyped fields are refused by name.
+"""
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, NoReturn, TypeVar
+
+from flask import Request, request
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, WithJsonSchema
+from pydantic_core import ErrorDetails, PydanticCustomError
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
+
+from gateway.errors import InvalidBase64, InvalidId, MalformedBody, UnsupportedMediaType
+from gateway.expectations import expectation
+from shared.errors import InvalidField, InvalidInput
+from shared.schemas import ID_PATTERN
+
+JSON = "application/json"
+MULTIPART = "multipart/form-data"
+DATA_URL = re.compile(r"data:[^,]{0,100};base64,")
+WHITESPACE = dict.fromkeys(map(ord, " \t\r\n"))
+NOT_BASE64 = "invalid_base64"
+NOT_JSON = "The body is not valid JSON."
+MOST_SENTENCES = 10
+
+
+class Body(BaseModel):
+    """Base of every request model."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class Part:
+    """Marks a field that is not plain text in a multipart body."""
+
+    read: Callable[[str, str], Any] | None = None  # (name, text) -> value; None: the part is a file
+
+
+def _json_text(name: str, text: str) -> Any:
+    try:
+        return _loads(text)
+    except MalformedBody:
+        raise InvalidField(f'`{name}` must be JSON text, for example {{"conv4_2": 1}}.') from None
+
+
+def _decode_base64(value: Any) -> Any:
+    """Base64 text, with or without the prefix of a data URL; bytes of a file pass."""
+    if not isinstance(value, str):
+        return value
+    text = value[match.end() :] if (match := DATA_URL.match(value)) else value
+    try:
+        return base64.b64decode(text.translate(WHITESPACE), validate=True)
+    except (binascii.Error, ValueError):
+        raise PydanticCustomError(NOT_BASE64, "it is not valid base64") from None
+
+
+FILE = Part()
+JSON_TEXT = Part(_json_text)
+IMAGE_SCHEMA = {
+    "type": "string",
+    "contentEncoding": "base64",
+    "contentMediaType": "image/*",
+    "description": "JPEG, PNG or WebP: a file part, or base64 in JSON (a data URL is understood)",
+}
+_Image = Annotated[bytes, BeforeValidator(_decode_base64), WithJsonSchema(IMAGE_SCHEMA)]
+ImageFile = Annotated[_Image, FILE]
+OptionalImageFile = Annotated[_Image | None, FILE]
+
+T = TypeVar("T", bound=Body)
+
+
+def file_fields(model: type[Body]) -> set[str]:
+    """The fields that are pictures."""
+    return {name for name, field in model.model_fields.items() if FILE in field.metadata}
+
+
+def read_body(model: type[T], *, optional: bool = False) -> T:
+    """The request's body as a `model`.
+
+    Args:
+        model: what the body must be.
+        optional: take no body at all for one without fields.
+
+    Raises:
+        MalformedBody, UnsupportedMediaType, InvalidField, InvalidId, InvalidBase64
+    """
+    try:
+        match request.mimetype:
+            case "multipart/form-data":
+                return _validate(model, lambda: model.model_validate(_multipart(model, request)))
+            case "application/json":
+                raw = _raw_body()
+                _loads(raw)  # pydantic's own parser does not notice repeated members
+                return _validate(model, lambda: model.model_validate_json(raw, strict=True))
+            case "" if optional and not _raw_body():
+                return model()
+            case other:
+                raise UnsupportedMediaType(
+                    f"The body must be {MULTIPART} or {JSON}, not {other or 'without a Content-Type'}."
+                )
+    except (ClientDisconnected, OSError):
+        raise MalformedBody("The body ended before it was complete.") from None
+
+
+def read_query(model: type[T]) -> T:
+    """The query string as a `model`. Raises InvalidField."""
+    _refuse_repeated(request.args)
+    return _validate(model, lambda: model.model_validate(request.args.to_dict()))
+
+
+def _raw_body() -> bytes:
+    data = request.get_data(cache=False)
+    # A body without a length is cut at the limit by Werkzeug; one that goes on is refused instead.
+    cut = request.content_length is None and request.environ.get("wsgi.input_terminated")
+    if cut and request.environ["wsgi.input"].read(1):
+        raise RequestEntityTooLarge
+    return data
+
+
+def _multipart(model: type[Body], incoming: Request) -> dict[str, Any]:
+    form, files = incoming.form, incoming.files
+    _refuse_repeated(form, files)
+    parts = {name: part for name, field in model.model_fields.items() for part in _marks(field.metadata)}
+    values: dict[str, Any] = {}
+    for name, text in form.items():
+        part = parts.get(name)
+        if part is FILE:
+            raise InvalidField(f"`{name}` must be a file part (with a filename), not text.")
+        values[name] = part.read(name, text) if part and part.read else text
+    for name, file in files.items():
+        if name in model.model_fields and parts.get(name) is not FILE:
+            raise InvalidField(f"`{name}` must be text, not a file part.")
+        data = file.read()
+        if data or file.filename:  # a browser sends a nameless empty part for a file that was not chosen
+            values[name] = data
+    return values
+
+
+def _marks(metadata: Iterable[Any]) -> Iterable[Part]:
+    return (mark for mark in metadata if isinstance(mark, Part))
+
+
+def _refuse_repeated(*fields: MultiDict[str, Any]) -> None:
+    seen: set[str] = set()
+    for found in fields:
+        for name, values in found.lists():
+            if len(values) > 1 or name in seen:
+                raise InvalidField(f"`{name}` is given more than once.")
+            seen.add(name)
+
+
+def _loads(raw: str | bytes) -> Any:
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in found:
+                raise InvalidField(f"`{name[:64]}` is given more than once.")
+            found[name] = value
+        return found
+
+    def no_constant(name: str) -> NoReturn:
+        raise ValueError(f"{name} is no JSON")
+
+    try:
+        return json.loads(raw, object_pairs_hook=members, parse_constant=no_constant)
+    except (ValueError, RecursionError):
+        raise MalformedBody(NOT_JSON) from None
+
+
+def _validate(model: type[Body], validate: Callable[[], T]) -> T:
+    try:
+        return validate()
+    except ValidationError as error:
+        raise _refusal(model, error) from None
+
+
+def _refusal(model: type[Body], error: ValidationError) -> InvalidInput:
+    """One error that names every wrong field and what it may hold; never what was sent."""
+    problems = error.errors(include_url=False, include_input=False)
+    schema = model.model_json_schema()
+    detail = " ".join(_sentence(schema, problem) for problem in problems[:MOST_SENTENCES])
+    first = problems[0]
+    match first["type"]:
+        case "json_invalid":
+            return MalformedBody(NOT_JSON)
+        case "invalid_base64":
+            return InvalidBase64(detail)
+        case "string_pattern_mismatch" if first.get("ctx", {}).get("pattern") == ID_PATTERN:
+            return InvalidId(detail)
+        case _:
+            return InvalidField(detail)
+
+
+def _sentence(schema: Mapping[str, Any], problem: ErrorDetails) -> str:
+    if not problem["loc"]:
+        return "The body must be a JSON object."
+    name = str(problem["loc"][0])[:64]
+    properties = schema.get("properties", {})
+    if problem["type"] == "extra_forbidden":
+        return f"There is no field `{name}`; the fields are: {', '.join(properties) or 'none'}."
+    allowed = expectation(properties.get(name, {}), schema.get("$defs", {}))
+    if problem["type"] == "missing":
+        return f"`{name}` is missing; it must be {allowed}."
+    if problem["type"] == NOT_BASE64:
+        return f"`{name}` is not valid base64."
+    return f"`{name}` must be {allowed}."

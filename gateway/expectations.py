@@ -1,0 +1,54 @@
+"""What a field may hold, in words, told from its JSON schema: the text of every "must be" in a refusal."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Schema = Mapping[str, Any]
+
+
+def expectation(schema: Schema, definitions: Schema) -> str:
+    """For example "an integer from 1 to 100" or "one of fast, fine"."""
+    schema = _resolve(schema, definitions)
+    if "enum" in schema:
+        return f"one of {', '.join(map(str, schema['enum']))}"
+    match schema.get("type"):
+        case "integer" | "number" as kind:
+            return f"{'an integer' if kind == 'integer' else 'a finite number'}{_range(schema)}"
+        case "string" if "contentEncoding" in schema:
+            return "an image file (base64 in JSON)"
+        case "string":
+            return str(schema.get("description") or f"text{_length(schema)}")
+        case "object":
+            return str(schema.get("description") or "a JSON object")
+        case _:
+            return "valid"
+
+
+def _resolve(schema: Schema, definitions: Schema) -> Schema:
+    """Follow `$ref`, and look through "or null" at what is meant."""
+    if "anyOf" in schema:
+        meant = [option for option in schema["anyOf"] if option.get("type") != "null"]
+        schema = {**schema, **_resolve(meant[0], definitions)}
+    if "$ref" in schema:
+        schema = {**schema, **definitions.get(schema["$ref"].rsplit("/", 1)[-1], {})}
+    return schema
+
+
+def _range(schema: Schema) -> str:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if (above := schema.get("exclusiveMinimum")) is not None:
+        return f" above {above:,}" + (f" and at most {high:,}" if high is not None else "")
+    match low, high:
+        case None, None:
+            return ""
+        case _, None:
+            return f" of at least {low:,}"
+        case None, _:
+            return f" of at most {high:,}"
+        case _:
+            return f" from {low:,} to {high:,}"
+
+
+def _length(schema: Schema) -> str:
+    low, high = schema.get("minLength", 0), schema.get("maxLength")
+    return f" of {low:,} to {high:,} characters" if high is not None else ""

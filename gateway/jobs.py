@@ -1,0 +1,145 @@
+"""`/v1/jobs`: what became of an accepted request."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Annotated
+
+from apiflask import APIBlueprint
+from flask import Response, request
+from pydantic import Field
+
+from gateway.auth import Scope
+from gateway.bodies import Body, read_query
+from gateway.context import Services, caller, context, services
+from gateway.operations import Operation, operation
+from gateway.responses import (
+    Document,
+    JobDocument,
+    document,
+    hidden_of_job,
+    image_key,
+    job_answer,
+    job_document,
+    picture,
+)
+from shared.errors import Conflict, InvalidField, JobNotFound, ObjectNotFound, Unavailable
+from shared.schemas import Job, JobEvent, JobStatus, JobType, StylizationResult
+
+blueprint = APIBlueprint("jobs", __name__, url_prefix="/v1/jobs")
+
+EVENT_ID = r"[0-9]{1,19}-[0-9]{1,19}"  # two numbers that fit Redis's 64 bits
+EVENT_STREAM = "text/event-stream"
+RECONNECT_MS = 2000
+SCOPES = {
+    JobType.ENROLMENT: Scope.ENROL,
+    JobType.VERIFICATION: Scope.VERIFY,
+    JobType.COMPARISON: Scope.VERIFY,
+    JobType.RECOGNITION: Scope.RECOGNISE,
+    JobType.STYLIZATION: Scope.STYLISE,
+}
+
+
+class JobPage(Body):
+    cursor: Annotated[str, Field(pattern=r"^[0-9]{1,12}\.[0-9]{6}$")] | None = Field(
+        None, description="`next_cursor` of the page before"
+    )
+    limit: int = Field(50, ge=1, le=200, description="most jobs on the page")
+
+
+class JobList(Document):
+    jobs: list[JobDocument]
+    next_cursor: str | None = Field(None, description="null on the last page")
+
+
+@blueprint.get("")
+@operation(Operation({200: JobList}, query=JobPage))
+def list_jobs() -> Response:
+    """List the jobs of the last day, newest first."""
+    page = read_query(JobPage)
+    before = float(page.cursor) if page.cursor else None
+    found = services().jobs.recent(caller().tenant, before=before, limit=page.limit + 1)
+    shown = found[: page.limit]
+    more = f"{shown[-1].created_at:.6f}" if len(found) > page.limit else None
+    hidden = hidden_of_job()
+    return document(
+        JobList(jobs=[job_document(job) for job in shown], next_cursor=more),
+        exclude={"jobs": {"__all__": hidden}} if hidden else None,
+    )
+
+
+@blueprint.get("/<id:job>")
+@operation(Operation({200: JobDocument}))
+def get_job(job: str) -> Response:
+    """Read a job: how far it is, its result or its error."""
+    return job_answer(services().jobs.get(caller().tenant, job))
+
+
+@blueprint.post("/<id:job>/cancel")
+@operation(Operation({200: JobDocument}, problems=(403, 409)))
+def cancel_job(job: str) -> Response:
+    """Cancel a job; needs the scope that would start one.
+
+    A queued job is cancelled at once, a running one at its next step.
+    """
+    tenant = caller().tenant
+    caller().require(SCOPES[services().jobs.get(tenant, job).type])
+    cancelled = services().jobs.cancel(tenant, job)
+    if cancelled.status.finished:
+        context().uploads.discard(tenant, job)
+    return job_answer(cancelled)
+
+
+@blueprint.get("/<id:job>/image")
+@operation(Operation({200: "image/*"}, problems=(409,)))
+def get_job_image(job: str) -> Response:
+    """The picture that a stylization made."""
+    found = services().jobs.get(caller().tenant, job)
+    if found.type is not JobType.STYLIZATION:
+        raise ObjectNotFound(f"{found.type.value} jobs make no image")
+    if found.status is not JobStatus.SUCCEEDED or found.result is None:
+        raise Conflict(f"The job is {found.status.value}; only one that succeeded has an image.")
+    made = StylizationResult.model_validate(found.result, extra="ignore").image
+    data = services().store.get(image_key(found.tenant, found.id, made.media_type))
+    return picture(data, made.media_type, made.sha256)
+
+
+@blueprint.get("/<id:job>/events")
+@operation(Operation({200: EVENT_STREAM}))
+def stream_events(job: str) -> Response:
+    """Follow a job as server-sent events: `queued`, `running`, `progress` and the last one, its outcome.
+
+    A connection that broke is resumed with `Last-Event-ID`: nothing is left out or repeated.
+    """
+    after = request.headers.get("Last-Event-ID", "0-0")
+    if not re.fullmatch(EVENT_ID, after):
+        raise InvalidField("`Last-Event-ID` must be the id of an event of this job.")
+    found = services().jobs.get(caller().tenant, job)
+    return Response(_stream(services(), found, after), mimetype=EVENT_STREAM)
+
+
+def _stream(given: Services, job: Job, after: str) -> Iterator[str]:
+    """Runs after the view has returned, so it is given its services.
+
+    When Redis fails the stream ends; the client comes back with the last id.
+    """
+    yield f"retry: {RECONNECT_MS}\n\n"
+    try:
+        while not given.stopping.is_set():
+            # Asked before reading: what a finished job's stream holds now is all there will be.
+            over = given.jobs.get(job.tenant, job.id).status.finished
+            for event in (events := given.jobs.events(job.id, after, block=not over)):
+                yield _event(event)
+                after = event.id
+                if event.final:
+                    return
+            if over:
+                return
+            if not events:
+                yield ": keep-alive\n\n"
+    except (JobNotFound, Unavailable):
+        return
+
+
+def _event(event: JobEvent) -> str:
+    return f"id: {event.id}\nevent: {event.event}\ndata: {json.dumps(event.data, separators=(',', ':'))}\n\n"

@@ -1,0 +1,197 @@
+"""The OpenAPI 3.1 document, made from the routes' operations and the pydantic models they name."""
+
+import re
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Any
+
+from apiflask import APIFlask
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+from werkzeug.routing import Rule
+
+from gateway.bodies import IMAGE_SCHEMA, JSON, MULTIPART, Body, file_fields
+from gateway.errors import PROBLEM_TYPE, Problem
+from gateway.operations import Operation, operation_of
+from shared.schemas import ID_PATTERN
+
+Json = dict[str, Any]
+
+SECURITY = "ApiKey"
+SECURITY_SCHEMES = {
+    SECURITY: {"type": "http", "scheme": "bearer", "description": "An API key: `lk_{id}_{secret}`."}
+}
+DESCRIPTION = """Face verification, face recognition and neural style transfer.
+
+Every POST that works on a picture makes a job: the answer is 202 with its `Location`, or, with
+`Prefer: wait=N`, 200 with the finished job if it is done within N seconds (at most 30)."""
+PROBLEMS: Mapping[int, str] = {
+    400: "The request cannot be understood (`malformed_body`, `invalid_prefer`).",
+    401: "The API key is missing or not valid.",
+    403: "The API key lacks the scope.",
+    404: "There is no such object.",
+    409: "It conflicts with what is there.",
+    413: "The body or an image is too large; the limit is in `detail`.",
+    415: "The body or an image is of a type that is not accepted.",
+    422: "A field, an id or an image is not valid.",
+    500: "An unexpected error, logged under the request id.",
+    503: "Nothing is wrong with the request: try again after `Retry-After` seconds.",
+}
+REQUEST_ID_HEADER = {
+    "X-Request-Id": {"description": "names the request in the log", "schema": {"type": "string"}}
+}
+ACCEPTED_HEADERS = {
+    "Location": {"description": "the job", "schema": {"type": "string"}},
+    "Retry-After": {"description": "seconds until it is worth asking", "schema": {"type": "integer"}},
+}
+PREFER: Json = {
+    "name": "Prefer",
+    "in": "header",
+    "description": "`wait=N`: seconds, at most 30, to wait for the result (RFC 7240)",
+    "schema": {"type": "string", "examples": ["wait=10"]},
+}
+LAST_EVENT_ID: Json = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "description": "resume after this event",
+    "schema": {"type": "string"},
+}
+
+
+def complete(app: APIFlask, spec: Json) -> Json:
+    """Fill the outline that APIFlask made (paths, tags, summaries) with requests, answers and problems."""
+    routes = dict(_routes(app, spec["paths"]))
+    schemas = _schemas(routes.values())
+    for (path, method), described in routes.items():
+        outline = spec["paths"][path][method]
+        outline["parameters"] = [*_path_parameters(path), *_parameters(described, path)]
+        outline["responses"] = _responses(described, path)
+        if described.public:
+            outline["security"] = []
+        if described.scope:
+            outline["description"] = (
+                f"{outline.get('description', '')}\n\nScope: `{described.scope}`.".strip()
+            )
+        if described.body:
+            outline["requestBody"] = _request_body(
+                described.body, schemas, required=not described.body_optional
+            )
+    spec["security"] = [{SECURITY: []}]
+    spec["components"] = {
+        "schemas": schemas,
+        "securitySchemes": SECURITY_SCHEMES,
+        "responses": {f"Problem{status}": _problem(text) for status, text in PROBLEMS.items()},
+    }
+    return spec
+
+
+def _routes(app: APIFlask, outlines: Json) -> Iterator[tuple[tuple[str, str], Operation]]:
+    for rule in app.url_map.iter_rules():
+        path, described = _path(rule), operation_of(app.view_functions[rule.endpoint])
+        if described and path in outlines:
+            for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}:
+                yield (path, method.lower()), described
+
+
+def _path(rule: Rule) -> str:
+    return re.sub(r"<(?:[^<:]+:)?([^>]+)>", r"{\1}", rule.rule)
+
+
+def _schemas(operations: Any) -> Json:
+    """Every model that an operation names, and every model in those, by its name."""
+    found: dict[tuple[type[BaseModel], JsonSchemaMode], None] = {(Problem, "serialization"): None}
+    for described in operations:
+        if described.body:
+            found[described.body, "validation"] = None
+        for model in described.answers.values():
+            if isinstance(model, type):
+                found[model, "serialization"] = None
+    _, document = models_json_schema(list(found), ref_template="#/components/schemas/{model}")
+    return dict(sorted(document["$defs"].items()))
+
+
+def _request_body(model: type[Body], schemas: Json, *, required: bool) -> Json:
+    return {
+        "required": required,
+        "content": {
+            MULTIPART: {"schema": _as_form(model, schemas)},
+            JSON: {"schema": _ref(model)},
+        },
+    }
+
+
+def _as_form(model: type[Body], schemas: Json) -> Json:
+    """The same fields in a multipart body, where pictures are files and not base64."""
+    schema, pictures = schemas[model.__name__], file_fields(model)
+    properties = {
+        name: {"type": "string", "format": "binary", "description": IMAGE_SCHEMA["description"]}
+        if name in pictures
+        else field
+        for name, field in schema["properties"].items()
+    }
+    return {**schema, "title": f"{schema['title']}Form", "properties": properties}
+
+
+def _path_parameters(path: str) -> Iterator[Json]:
+    for name in re.findall(r"{(\w+)}", path):
+        schema = {"type": "string", "pattern": ID_PATTERN}
+        yield {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _parameters(described: Operation, path: str) -> Iterator[Json]:
+    if described.query:
+        schema = described.query.model_json_schema()
+        for name, field in schema["properties"].items():
+            description = field.get("description", "")
+            yield {"name": name, "in": "query", "description": description, "schema": field}
+    if described.waits:
+        yield PREFER
+    if path.endswith("/events"):
+        yield LAST_EVENT_ID
+
+
+def _responses(described: Operation, path: str) -> Json:
+    answers: Json = {str(status): _answer(status, model) for status, model in described.answers.items()}
+    problems = {500, *described.problems}
+    if not described.public:
+        problems |= {401, 503}
+    if described.scope:
+        problems |= {403}
+    if "{" in path:
+        problems |= {404, 422}
+    if described.body:
+        problems |= {400, 413, 415, 422}
+    if described.query or path.endswith("/events"):
+        problems |= {422}
+    refs = {str(status): {"$ref": f"#/components/responses/Problem{status}"} for status in sorted(problems)}
+    return answers | refs
+
+
+def _answer(status: int, model: type[BaseModel] | str | None) -> Json:
+    headers = REQUEST_ID_HEADER | (ACCEPTED_HEADERS if status == 202 else {})
+    answer: Json = {"description": HTTPStatus(status).phrase, "headers": headers}
+    match model:
+        case None:
+            pass
+        case str(media_type):
+            binary = (
+                {"type": "string", "format": "binary"}
+                if media_type.startswith("image/")
+                else {"type": "string"}
+            )
+            answer["content"] = {media_type: {"schema": binary}}
+        case _:
+            answer["content"] = {JSON: {"schema": _ref(model)}}
+    return answer
+
+
+def _problem(description: str) -> Json:
+    return {
+        "description": description,
+        "headers": REQUEST_ID_HEADER,
+        "content": {PROBLEM_TYPE: {"schema": _ref(Problem)}},
+    }
+
+
+def _ref(model: type[BaseModel]) -> Json:
+    return {"$ref": f"#/components/schemas/{model.__name__}"}

@@ -1,0 +1,69 @@
+"""What happens to every answer: headers, the rest of an unread body, one line in the log."""
+
+import time
+from typing import Any
+
+import structlog
+from flask import Response, g, request
+
+from gateway.context import context, request_id
+
+log = structlog.get_logger("gateway")
+
+DISCARD_BYTES = 256 * 2**20
+DISCARD_S = 20.0
+PIECE = 64 * 2**10
+
+
+def finish(response: Response) -> Response:
+    if response.status_code >= 400:
+        _discard_rest_of_body()
+    headers = response.headers
+    headers["X-Request-Id"] = request_id()
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Referrer-Policy"] = "no-referrer"
+    headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    if request.path.startswith("/v1/"):
+        headers["Cache-Control"] = "no-store"
+    _log_when_sent(response)
+    return response
+
+
+def _discard_rest_of_body() -> None:
+    """Read what the client still sends: while sending it would see a reset connection, not the answer.
+
+    Without a key a client gets no more of this than the largest body that would be read anyway.
+    """
+    environ = request.environ
+    if not environ.get("wsgi.input_terminated"):
+        return  # only then does the stream end by itself
+    source, socket = environ["wsgi.input"], environ.get("gunicorn.socket")
+    left = DISCARD_BYTES if "caller" in g else context().settings.limits.body_bytes
+    until = time.monotonic() + DISCARD_S
+    try:
+        while left > 0 and (seconds := until - time.monotonic()) > 0:
+            if socket is not None:
+                socket.settimeout(seconds)
+            piece = source.read(min(PIECE, left))
+            if not piece:
+                return
+            left -= len(piece)
+    except OSError:  # the client is gone or silent; the answer is written anyway
+        return
+
+
+def _log_when_sent(response: Response) -> None:
+    """One line when the answer's last byte is out, so that streams are measured whole."""
+    caller = g.get("caller")
+    line: dict[str, Any] = {
+        "method": request.method,
+        "route": request.url_rule.rule if request.url_rule else None,
+        "status": response.status_code,
+        "request_id": request_id(),
+        "tenant": caller.tenant if caller else None,
+        "key": caller.id if caller else None,
+    }
+    started = g.started
+    response.call_on_close(
+        lambda: log.info("request", **line, ms=round((time.monotonic() - started) * 1000, 1))
+    )

@@ -1,0 +1,41 @@
+"""1:K recognition: who of the gallery this is, if anybody."""
+
+from apiflask import APIBlueprint
+from flask import Response
+from pydantic import Field
+
+from gateway.auth import Scope
+from gateway.bodies import Body, ImageFile, read_body
+from gateway.context import caller, context, services
+from gateway.operations import accepts_job
+from gateway.policies import IdentificationPolicy
+from gateway.responses import accept
+from shared.ml.face.verification import DEFAULT_IDENTIFICATION
+from shared.schemas import JobType, Priority, RecognitionPayload
+
+blueprint = APIBlueprint("recognitions", __name__, url_prefix="/v1/galleries/<id:gallery>/recognitions")
+
+
+class Recognition(Body):
+    image: ImageFile
+    top_k: int = Field(5, ge=1, le=100, description="most candidates listed for a face")
+    policy: IdentificationPolicy = DEFAULT_IDENTIFICATION
+    priority: Priority = Priority.INTERACTIVE
+
+
+@blueprint.post("")
+@accepts_job(Scope.RECOGNISE, Recognition)
+def recognise(gallery: str) -> Response:
+    """Recognise the faces of a photo among the people of a gallery."""
+    sent = read_body(Recognition)
+    pictures = {"image": sent.image}
+    context().uploads.check(pictures)
+    services().galleries.get_gallery(caller().tenant, gallery)
+    return accept(
+        JobType.RECOGNITION,
+        pictures,
+        lambda keys: RecognitionPayload(
+            gallery=gallery, image_key=keys["image"], top_k=sent.top_k, policy=sent.policy
+        ),
+        sent.priority,
+    )

@@ -1,0 +1,61 @@
+"""Pictures on their way in: checked here, kept under `uploads/{tenant}/{job}/` until the job is done."""
+
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+
+from shared import images
+from shared.errors import InvalidImage, Unavailable
+from shared.images import ImageLimits
+from shared.settings import LimitSettings
+from shared.storage import UPLOADS, ObjectStore
+
+
+class Uploads:
+    def __init__(self, store: ObjectStore, limits: LimitSettings) -> None:
+        self._store = store
+        self._limits = ImageLimits(
+            max_bytes=limits.image_bytes,
+            max_pixels=limits.image_pixels,
+            max_side=limits.image_side,
+            min_side=limits.image_min_side,
+        )
+        # A few KB of PNG may decode to 150 MB: no more at a time than there are cores to decode them.
+        self._decoding = threading.BoundedSemaphore(os.cpu_count() or 1)
+
+    def check(self, pictures: Mapping[str, bytes]) -> dict[str, tuple[int, int]]:
+        """The width and height of each picture, in px.
+
+        Raises:
+            EmptyImage, UnsupportedImage, CorruptImage, ImageTooLarge, ImageTooSmall: naming the field.
+        """
+        sizes = {}
+        for field, data in pictures.items():
+            try:
+                with self._decoding:
+                    sizes[field] = images.check(data, self._limits)
+            except InvalidImage as error:
+                raise type(error)(f"`{field}`: {error}") from None
+        return sizes
+
+    @contextmanager
+    def kept(self, tenant: str, job_id: str, pictures: Mapping[str, bytes]) -> Iterator[dict[str, str]]:
+        """Store checked pictures for a job: field -> object key. Deleted again when the body raises."""
+        keys = {field: f"{_folder(tenant, job_id)}{field}" for field in pictures}
+        try:
+            for field, data in pictures.items():
+                self._store.put(keys[field], data)
+            yield keys
+        except BaseException:
+            self.discard(tenant, job_id)
+            raise
+
+    def discard(self, tenant: str, job_id: str) -> None:
+        """Delete a job's pictures as far as the store can be reached; its expiry rule takes the rest."""
+        with suppress(Unavailable):
+            self._store.delete_prefix(_folder(tenant, job_id))
+
+
+def _folder(tenant: str, job_id: str) -> str:
+    return f"{UPLOADS}{tenant}/{job_id}/"

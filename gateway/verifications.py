@@ -1,0 +1,64 @@
+"""1:1 verification: whether this is the person he says he is, whether two photos show one person."""
+
+from apiflask import APIBlueprint
+from flask import Response
+
+from gateway.auth import Scope
+from gateway.bodies import Body, ImageFile, read_body
+from gateway.context import caller, context, services
+from gateway.operations import accepts_job
+from gateway.policies import VerificationPolicy
+from gateway.responses import accept
+from shared.ml.face.verification import DEFAULT_VERIFICATION
+from shared.schemas import ComparisonPayload, Id, JobType, Priority, VerificationPayload
+
+blueprint = APIBlueprint("verifications", __name__, url_prefix="/v1")
+
+
+class Verification(Body):
+    image: ImageFile
+    person: Id
+    policy: VerificationPolicy = DEFAULT_VERIFICATION
+    priority: Priority = Priority.INTERACTIVE
+
+
+class Comparison(Body):
+    image_a: ImageFile
+    image_b: ImageFile
+    policy: VerificationPolicy = DEFAULT_VERIFICATION
+    priority: Priority = Priority.INTERACTIVE
+
+
+@blueprint.post("/galleries/<id:gallery>/verifications")
+@accepts_job(Scope.VERIFY, Verification)
+def verify(gallery: str) -> Response:
+    """Verify that a photo shows a person of the gallery."""
+    sent = read_body(Verification)
+    pictures = {"image": sent.image}
+    context().uploads.check(pictures)
+    services().galleries.get_person(caller().tenant, gallery, sent.person)
+    return accept(
+        JobType.VERIFICATION,
+        pictures,
+        lambda keys: VerificationPayload(
+            gallery=gallery, person=sent.person, image_key=keys["image"], policy=sent.policy
+        ),
+        sent.priority,
+    )
+
+
+@blueprint.post("/comparisons")
+@accepts_job(Scope.VERIFY, Comparison)
+def compare() -> Response:
+    """Compare the faces of two photos; nothing is stored."""
+    sent = read_body(Comparison)
+    pictures = {"image_a": sent.image_a, "image_b": sent.image_b}
+    context().uploads.check(pictures)
+    return accept(
+        JobType.COMPARISON,
+        pictures,
+        lambda keys: ComparisonPayload(
+            image_a_key=keys["image_a"], image_b_key=keys["image_b"], policy=sent.policy
+        ),
+        sent.priority,
+    )

@@ -1,0 +1,93 @@
+"""What VGG-16 sees in an image: its activations at named layers.
+
+Karen Simonyan, Andrew Zisserman: Very deep convolutional networks for large-scale image recognition (arXiv:1409.1556),
+configuration D; used as a fixed measure of content and style by Gatys et al. (arXiv:1508.06576). The network's
+definition is torchvision's, its weights are Oxford's. Two names lead to each convolution: `conv4_2` is its output,
+`relu4_2` the activation a[l] after it. What Gatys et al. call "conv4_2" is the activation, hence our `relu4_2`.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from enum import StrEnum
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812  torch's own name for it
+
+from shared.errors import InvalidField, InvalidImage
+from shared.ml.torchvision_guard import models
+
+MIN_SIDE = 16  # pixels: four poolings leave one position at conv5_3
+
+_CONVOLUTIONS_PER_BLOCK = (2, 2, 3, 3, 3)
+_MEAN_BGR = (103.939, 116.779, 123.68)  # of ImageNet's training images, 0..255, as the weights were trained with
+
+
+class Pooling(StrEnum):
+    """How the features shrink. Average pooling lets more of the gradient through (arXiv:1508.06576, section 4)."""
+
+    MAX = "max"  # as the network was trained
+    AVERAGE = "average"
+
+
+def _layer_names() -> Iterator[str]:
+    """One name per module of torchvision's `vgg16().features`, in its order."""
+    for block, convolutions in enumerate(_CONVOLUTIONS_PER_BLOCK, start=1):
+        for position in range(1, convolutions + 1):
+            yield f"conv{block}_{position}"
+            yield f"relu{block}_{position}"
+        yield f"pool{block}"
+
+
+_MODULES = tuple(_layer_names())
+LAYERS = tuple(name for name in _MODULES if not name.startswith("pool"))
+
+
+def check_layers(layers: Collection[str]) -> None:
+    """Raise InvalidField for a name that is no layer of the network."""
+    for name in layers:
+        if name not in LAYERS:
+            raise InvalidField(f"unknown layer {name!r}; the layers are {', '.join(LAYERS)}")
+
+
+class Vgg16Features(nn.Module):
+    """VGG-16 without its classifier, frozen; preprocessing is inside, so that nobody can pair it wrongly.
+
+    `state` holds torchvision's names ("features.0.weight", ...), as shared.ml.style.conversion.vgg16 writes them.
+    The module keeps no option of a call, so any number of requests with different options can share it.
+    """
+
+    mean: Tensor
+
+    def __init__(self, state: Mapping[str, Tensor]) -> None:
+        super().__init__()
+        with torch.device("meta"):  # no memory and no random numbers for 138 M parameters that are replaced or dropped
+            convolutions: nn.Sequential = models.vgg16(weights=None, init_weights=False).features
+        names = {f"features.{key}": key for key in convolutions.state_dict()}
+        convolutions.load_state_dict({names[key]: value for key, value in state.items()}, assign=True)
+        for module in convolutions:
+            if isinstance(module, nn.ReLU):
+                module.inplace = False  # in place it would overwrite the conv layer it follows
+        self.features = convolutions.requires_grad_(False).eval()
+        self.register_buffer("mean", torch.tensor(_MEAN_BGR)[None, :, None, None], persistent=False)
+
+    def forward(
+        self, images: Tensor, layers: Collection[str], *, pooling: Pooling = Pooling.MAX
+    ) -> dict[str, Tensor]:
+        """(N, 3, H, W) RGB in [0, 1] -> {layer: (N, n_C, n_H, n_W)}; nothing past the last of `layers` is computed."""
+        check_layers(layers)
+        if min(images.shape[2:]) < MIN_SIDE:
+            raise InvalidImage(f"an image for style transfer needs at least {MIN_SIDE} pixels on each side")
+        activations: dict[str, Tensor] = {}
+        a = self.preprocess(images)
+        for name, module in zip(_MODULES, self.features, strict=True):
+            if len(activations) == len(set(layers)):
+                break
+            average = isinstance(module, nn.MaxPool2d) and pooling is Pooling.AVERAGE
+            a = F.avg_pool2d(a, kernel_size=2, stride=2) if average else module(a)
+            if name in layers:
+                activations[name] = a
+        return activations
+
+    def preprocess(self, images: Tensor) -> Tensor:
+        """(N, 3, H, W) RGB in [0, 1] -> BGR in 0..255 minus the mean, which is what the weights were trained with."""
+        return images.flip(1) * 255.0 - self.mean

@@ -1,0 +1,62 @@
+"""Alive and ready: two questions that need no key."""
+
+import pytest
+from apiflask import APIFlask
+from redis import Redis
+
+from gateway.app import create_app
+from gateway.context import Services
+from shared.errors import StorageUnavailable
+from shared.presence import Presence
+from shared.queue import Queue
+from shared.settings import Settings
+from shared.storage import MemoryStore
+from tests.unit.gateway.conftest import PREFIX
+
+BOTH = (Queue.FACE_INTERACTIVE, Queue.STYLE_INTERACTIVE)
+
+
+def test_a_process_that_answers_is_alive(app: APIFlask) -> None:
+    answer = app.test_client().get("/healthz")
+    assert (answer.status_code, answer.get_json()) == (200, {"status": "ok"})
+
+
+def test_ready_with_redis_storage_and_a_warm_worker_of_each_kind(app: APIFlask, services: Services) -> None:
+    services.presence.beat("w1", BOTH)
+    answer = app.test_client().get("/readyz")
+    assert (answer.status_code, answer.get_json()) == (200, {"status": "ready"})
+
+
+@pytest.mark.parametrize("missing", BOTH)
+def test_not_ready_without_a_worker(app: APIFlask, services: Services, missing: Queue) -> None:
+    services.presence.beat("w1", set(BOTH) - {missing})
+    answer = app.test_client().get("/readyz")
+    assert answer.status_code == 503
+    assert answer.headers["Retry-After"]
+    body = answer.get_json(force=True)
+    assert (body["code"], body["missing"]) == ("not_ready", [f"a warm worker for {missing.value}"])
+
+
+def test_a_worker_that_left_is_missed(app: APIFlask, services: Services) -> None:
+    services.presence.beat("w1", BOTH)
+    services.presence.leave("w1", BOTH)
+    assert len(app.test_client().get("/readyz").get_json(force=True)["missing"]) == 2
+
+
+def test_not_ready_without_redis_and_storage(settings: Settings, services: Services) -> None:
+    class Down(MemoryStore):
+        def ping(self) -> None:
+            raise StorageUnavailable("The object store cannot be reached.")
+
+    nowhere = Presence(Redis.from_url("redis://127.0.0.1:1/0"), PREFIX)
+    broken = Services(Down(), services.jobs, services.galleries, services.keys, nowhere)
+    answer = create_app(settings, broken).test_client().get("/readyz")
+    assert answer.status_code == 503
+    storage, redis = answer.get_json(force=True)["missing"]
+    assert "object storage" in storage
+    assert "Redis" in redis
+
+
+def test_the_root_leads_to_the_documentation(app: APIFlask) -> None:
+    answer = app.test_client().get("/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/docs")

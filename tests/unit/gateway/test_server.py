@@ -1,0 +1,212 @@
+"""The gateway under gunicorn, over real sockets: large bodies, streams, shutdown, the log, its entry point."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.unit.gateway.conftest import PHOTO
+
+SCRIPT = Path(__file__).with_name("serve_in_memory.py")
+MEBIBYTE = 2**20
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass
+class Running:
+    process: subprocess.Popen[bytes]
+    url: str
+    token: str
+    log: Path
+
+    def lines(self) -> list[dict[str, object]]:
+        return [json.loads(line) for line in self.log.read_text().splitlines()]
+
+
+def start(folder: Path, redis_url: str) -> Running:
+    port, key_file, log = free_port(), folder / "key", folder / "log"
+    url = f"http://127.0.0.1:{port}"
+    with log.open("wb") as output:
+        command = [sys.executable, str(SCRIPT), str(port), redis_url, str(key_file)]
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+    until = time.monotonic() + 20
+    while True:
+        try:
+            httpx.get(f"{url}/healthz").raise_for_status()
+        except httpx.HTTPError:
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < until, log.read_text()
+            time.sleep(0.05)
+        else:
+            return Running(process, url, key_file.read_text(), log)
+
+
+@pytest.fixture(scope="module")
+def server(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    running = start(tmp_path_factory.mktemp("server"), redis_url)
+    yield running
+    running.process.terminate()
+    assert running.process.wait(10) == 0
+
+
+@pytest.fixture
+def http(server: Running) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {server.token}"}
+    with httpx.Client(base_url=server.url, headers=headers, timeout=60) as client:
+        yield client
+
+
+def pieces(count: int) -> Iterator[bytes]:
+    for _ in range(count):
+        yield bytes(MEBIBYTE)
+
+
+def assert_too_large(answer: httpx.Response) -> None:
+    assert answer.status_code == 413
+    assert answer.json()["code"] == "body_too_large"
+    assert "33,554,432" in answer.json()["detail"]
+
+
+def test_a_body_of_100_mb_gets_its_answer_and_the_connection_lives_on(http: httpx.Client) -> None:
+    files = {"image_a": bytes(100 * MEBIBYTE), "image_b": PHOTO}
+    assert_too_large(http.post("/v1/comparisons", files=files))
+    assert http.get("/v1/jobs").status_code == 200
+
+
+@pytest.mark.parametrize(("key", "size"), [(True, 100 * MEBIBYTE), (False, 30 * MEBIBYTE)])
+def test_a_client_that_sends_all_before_it_reads_is_not_reset(server: Running, key: bool, size: int) -> None:
+    """As most clients do; a server that answers and closes would break its sending off."""
+    with socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])), timeout=30) as client:
+        head = f"POST /v1/comparisons HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n"
+        authorization = f"Authorization: Bearer {server.token}\r\n" if key else ""
+        client.sendall(f"{head}{authorization}Content-Type: multipart/form-data; boundary=x\r\n\r\n".encode())
+        for _ in range(size // MEBIBYTE):
+            client.sendall(bytes(MEBIBYTE))
+        assert client.recv(12) == f"HTTP/1.1 {413 if key else 401}".encode()
+
+
+def test_a_chunked_body_of_100_mb_gets_its_answer(http: httpx.Client) -> None:
+    for kind in ("application/json", "multipart/form-data; boundary=x"):
+        headers = {"Content-Type": kind}
+        assert_too_large(http.post("/v1/comparisons", content=pieces(100), headers=headers))
+    assert http.get("/v1/jobs").status_code == 200
+
+
+def test_a_large_body_for_a_route_that_is_not_there_gets_its_answer(http: httpx.Client) -> None:
+    assert http.post("/v1/nowhere", content=pieces(60)).status_code == 404
+
+
+def test_a_body_without_a_key_gets_its_answer(http: httpx.Client) -> None:
+    answer = http.post("/v1/comparisons", content=bytes(20 * MEBIBYTE), headers={"Authorization": ""})
+    assert answer.status_code == 401
+
+
+def test_a_body_that_breaks_off_holds_no_thread(server: Running, http: httpx.Client) -> None:
+    for _ in range(16):  # twice as many as there are threads
+        with socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1]))) as client:
+            head = f"POST /v1/comparisons HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.token}\r\n"
+            kind = "Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+            client.sendall(f"{head}{kind}{{".encode())
+    assert http.get("/healthz").status_code == 200
+
+
+def test_a_chunked_upload_within_the_limit_is_taken(http: httpx.Client) -> None:
+    built = httpx.Request("POST", "http://x", files={"image_a": PHOTO, "image_b": PHOTO})
+    body = built.read()
+    parts = (body[start : start + 100] for start in range(0, len(body), 100))
+    answer = http.post(
+        "/v1/comparisons", content=parts, headers={"Content-Type": built.headers["Content-Type"]}
+    )
+    assert answer.status_code == 202, answer.text
+
+
+def test_events_arrive_one_by_one(http: httpx.Client) -> None:
+    job = http.post("/v1/comparisons", files={"image_a": PHOTO, "image_b": PHOTO}).json()
+    with http.stream("GET", job["links"]["events"]) as stream:
+        for line in stream.iter_lines():
+            if line == "event: queued":
+                http.post(job["links"]["cancel"]).raise_for_status()
+            if line == "event: cancelled":
+                return
+    pytest.fail("the outcome was not told")
+
+
+def test_the_log_has_one_json_line_for_a_request(server: Running, http: httpx.Client) -> None:
+    http.get("/v1/styles", headers={"X-Request-Id": "seen-in-the-log"})
+    time.sleep(0.1)
+    (line,) = [line for line in server.lines() if line.get("request_id") == "seen-in-the-log"]
+    assert (line["event"], line["route"], line["status"]) == ("request", "/v1/styles", 200)
+    assert server.token not in server.log.read_text()
+
+
+def test_shutting_down_ends_streams_and_waits_and_answers_them(redis_url: str, tmp_path: Path) -> None:
+    running = start(tmp_path, redis_url)
+    headers = {"Authorization": f"Bearer {running.token}"}
+    answers: list[int] = []
+    with httpx.Client(base_url=running.url, headers=headers, timeout=60) as http:
+        files = {"image_a": PHOTO, "image_b": PHOTO}
+        events = http.post("/v1/comparisons", files=files).json()["links"]["events"]
+
+        def follow() -> None:
+            answers.append(http.get(events).status_code)
+
+        def wait() -> None:
+            answers.append(
+                http.post("/v1/comparisons", files=files, headers={"Prefer": "wait=30"}).status_code
+            )
+
+        clients = [threading.Thread(target=client) for client in (follow, wait)]
+        for client in clients:
+            client.start()
+        time.sleep(0.5)
+        started = time.monotonic()
+        running.process.send_signal(signal.SIGTERM)
+        assert running.process.wait(20) == 0
+        assert time.monotonic() - started < 12
+        for client in clients:
+            client.join()
+    assert sorted(answers) == [200, 202]
+
+
+ENVIRONMENT = {
+    "LIKENESS_REDIS__URL": "redis://127.0.0.1:1/0",
+    "LIKENESS_S3__ENDPOINT": "127.0.0.1:1",
+    "LIKENESS_S3__ACCESS_KEY": "key",
+    "LIKENESS_S3__SECRET_KEY": "not-a-placeholder",
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "object store cannot be reached"),
+        ({"LIKENESS_S3__SECRET_KEY": "minioadmin"}, "LIKENESS_S3__SECRET_KEY"),
+        ({"LIKENESS_S3__ENDPOINT": None}, "LIKENESS_S3__ENDPOINT"),
+        ({"LIKENESS_LIMITS__BODY_BYTES": "0"}, "LIKENESS_LIMITS__BODY_BYTES"),
+    ],
+)
+def test_what_makes_a_start_impossible_is_one_line(changes: dict[str, str | None], words: str) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("LIKENESS_")}
+    settings = {name: value for name, value in {**ENVIRONMENT, **changes}.items() if value is not None}
+    command = [sys.executable, "-m", "gateway", "--port", str(free_port())]
+    done = subprocess.run(command, env={**kept, **settings}, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    (line,) = done.stderr.strip().splitlines()
+    assert line.startswith("gateway: ")
+    assert words in line
+    assert done.stdout == ""

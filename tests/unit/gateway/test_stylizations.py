@@ -1,0 +1,128 @@
+"""Stylisations: defaults, options, and what the worker is told."""
+
+import base64
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from gateway.stylizations import LAYERS
+from shared.queue import Queue, Task
+from shared.storage import MemoryStore
+from tests.unit.gateway.conftest import PHOTO, Api, FakeWorker, picture
+
+FINE = {"mode": "fine"}
+
+
+def payload_of(
+    api: Api, worker: FakeWorker, fields: dict[str, str] | None = None, content: bytes = PHOTO
+) -> dict[str, Any]:
+    answer = api.upload("/v1/stylizations", {"style_id": "poppies", **(fields or {})}, content=content)
+    assert answer.status_code == 202, answer.text
+    assert worker.published[-1][0] is Task.STYLIZE
+    return worker.claim().payload
+
+
+def test_a_style_of_the_library(api: Api, worker: FakeWorker, store: MemoryStore) -> None:
+    payload = payload_of(api, worker)
+    assert payload["style_id"] == "poppies"
+    assert payload["style_key"] == "styles/library/poppies.jpg"
+    assert store.get(payload["content_key"]) == PHOTO
+    assert (payload["mode"], payload["format"], payload["strength"], payload["fine"]) == (
+        "fast",
+        "jpeg",
+        1.0,
+        None,
+    )
+
+
+def test_a_style_of_ones_own(api: Api, worker: FakeWorker, store: MemoryStore) -> None:
+    style = picture()
+    assert api.upload("/v1/stylizations", content=PHOTO, style=style).status_code == 202
+    payload = worker.claim().payload
+    assert (store.get(payload["style_key"]), payload["style_id"]) == (style, None)
+
+
+@pytest.mark.parametrize(
+    ("content", "fields", "size"),
+    [
+        ((120, 80), {}, 120),
+        ((80, 120), {}, 120),
+        ((1500, 20), {}, 1024),
+        ((1500, 20), FINE, 384),
+        ((300, 20), FINE, 300),
+        ((20, 20), {}, 64),
+        ((120, 80), {"size": "64"}, 64),
+        ((120, 80), {"size": "2048"}, 2048),
+        ((120, 80), {**FINE, "size": "1024"}, 1024),
+    ],
+)
+def test_the_output_is_as_large_as_asked_or_as_the_content(
+    api: Api, worker: FakeWorker, content: tuple[int, int], fields: dict[str, str], size: int
+) -> None:
+    assert payload_of(api, worker, fields, picture(size=content))["size"] == size
+
+
+def test_fast_options_reach_the_worker(api: Api, worker: FakeWorker) -> None:
+    payload = payload_of(api, worker, {"strength": "0.5", "format": "webp"})
+    assert (payload["strength"], payload["format"]) == (0.5, "webp")
+
+
+def test_strength_may_be_nought(api: Api, worker: FakeWorker) -> None:
+    assert payload_of(api, worker, {"strength": "0"})["strength"] == 0
+
+
+def test_fine_options_reach_the_worker(api: Api, worker: FakeWorker) -> None:
+    given: dict[str, Any] = {
+        "steps": 10,
+        "alpha": 1.5,
+        "beta": 1000.0,
+        "tv_weight": 0.0,
+        "init": "noise",
+        "optimiser": "lbfgs",
+        "learning_rate": 0.5,
+        "seed": 7,
+        "content_layers": {"relu4_2": 1.0},
+        "style_layers": {"conv1_1": 0.5, "relu5_1": 2.0},
+    }
+    text = {
+        name: json.dumps(value) if isinstance(value, dict) else str(value) for name, value in given.items()
+    }
+    assert payload_of(api, worker, {**FINE, **text})["fine"] == given
+
+
+def test_json_takes_the_same_options(api: Api, worker: FakeWorker) -> None:
+    body = {
+        "content": base64.b64encode(PHOTO).decode(),
+        "style_id": "poppies",
+        "mode": "fine",
+        "steps": 10,
+        "alpha": 2,
+        "style_layers": {"conv1_1": 1},
+    }
+    assert api.post("/v1/stylizations", json=body).status_code == 202
+    fine = worker.claim().payload["fine"]
+    assert (fine["steps"], fine["alpha"], fine["style_layers"]) == (10, 2.0, {"conv1_1": 1.0})
+
+
+def test_options_that_are_not_given_are_the_workers_to_choose(api: Api, worker: FakeWorker) -> None:
+    assert set(payload_of(api, worker, FINE)["fine"].values()) == {None}
+
+
+def test_null_counts_as_not_given(api: Api) -> None:
+    body = {"content": base64.b64encode(PHOTO).decode(), "style": None, "style_id": "poppies", "steps": None}
+    assert api.post("/v1/stylizations", json=body).status_code == 202
+
+
+def test_bulk_has_its_own_queue(api: Api, worker: FakeWorker) -> None:
+    api.upload("/v1/stylizations", {"style_id": "poppies", "priority": "bulk"}, content=PHOTO)
+    assert worker.published[0][2] is Queue.STYLE_BULK
+
+
+def test_the_layers_are_those_of_the_network() -> None:
+    """In a process of its own: the gateway's never imports torch."""
+    script = "from shared.ml.style.features import LAYERS; print(*LAYERS)"
+    known = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert tuple(known.split()) == LAYERS

@@ -1,0 +1,136 @@
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from shared.ml.face.detector import DetectedFace, FaceDetector
+
+Image = npt.NDArray[np.uint8]
+Read = Callable[[str], Image]
+
+SINGLE = [
+    "ardern-2018.jpg",
+    "ardern-2022.jpg",
+    "biden.jpg",
+    "collins.png",
+    "hopper.jpg",
+    "macron-2014.jpg",
+    "macron-2025.jpg",
+    "obama-1.jpg",
+    "obama-2.jpg",
+    "obama-3.jpg",
+    "obama-4.jpg",
+    "sunak.jpg",
+]
+
+
+def resized(image: Image, factor: float) -> Image:
+    kind = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(image, None, fx=factor, fy=factor, interpolation=kind), dtype=np.uint8)
+
+
+def cropped(image: Image, face: DetectedFace, part: float) -> Image:
+    """The middle of the face's box, `part` times as wide and high."""
+    x, y, width, height = face.box
+    left, top = max(0, round(x + width * (1 - part) / 2)), max(0, round(y + height * (1 - part) / 2))
+    return image[top : round(top + height * part), left : round(left + width * part)]
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_a_portrait_has_one_face_with_its_landmarks_in_order(
+    detector: FaceDetector, portrait: Read, name: str
+) -> None:
+    (face,) = detector.detect(portrait(name))
+    x, y, width, height = face.box
+    right_eye, left_eye, nose, right_mouth, left_mouth = face.landmarks
+    assert face.landmarks.dtype == np.float32
+    assert x < right_eye[0] < nose[0] < left_eye[0] < x + width
+    assert right_mouth[0] < left_mouth[0]
+    assert y < right_eye[1] < nose[1] < right_mouth[1] < y + height
+    assert 0.9 < face.score <= 1
+    assert face.area == pytest.approx(width * height)
+
+
+def test_a_group_has_its_six_faces_the_largest_first(detector: FaceDetector, portrait: Read) -> None:
+    faces = detector.detect(portrait("group.jpg"))
+    assert len(faces) == 6
+    areas = [face.area for face in faces]
+    assert areas == sorted(areas, reverse=True)
+
+
+@pytest.mark.parametrize("factor", [0.5, 2.0, 4.0])
+def test_coordinates_are_those_of_the_image_at_any_size(
+    detector: FaceDetector, portrait: Read, factor: float
+) -> None:
+    image = portrait("obama-1.jpg")
+    (face,), (other,) = detector.detect(image), detector.detect(resized(image, factor))
+    eyes = float(np.linalg.norm(face.landmarks[1] - face.landmarks[0]))
+    # YuNet's points wander by up to a tenth of the eye distance as a photo is scaled; a wrong offset
+    # would move them by more
+    assert np.abs(other.landmarks / factor - face.landmarks).max() < 0.1 * eyes
+    assert np.abs(np.array(other.box) / factor - np.array(face.box)).max() < 0.2 * eyes
+
+
+@pytest.mark.parametrize("part", [1.0, 0.8, 0.7])
+@pytest.mark.parametrize("long_side", [200, 640, 2000])
+@pytest.mark.parametrize("name", ["obama-1.jpg", "ardern-2018.jpg", "sunak.jpg"])
+def test_a_face_that_fills_or_overflows_the_image_is_found(
+    detector: FaceDetector, portrait: Read, name: str, part: float, long_side: int
+) -> None:
+    image = portrait(name)
+    close_up = cropped(image, detector.detect(image)[0], part)
+    close_up = resized(close_up, long_side / max(close_up.shape))
+    (face,) = detector.detect(close_up)
+    assert max(face.box[2:]) > 0.6 * long_side
+
+
+def test_a_close_up_is_not_missed_for_a_face_in_the_background(
+    detector: FaceDetector, portrait: Read
+) -> None:
+    image = portrait("obama-1.jpg")
+    close_up = cropped(image, detector.detect(image)[0], 0.7)
+    close_up = resized(close_up, 1600 / max(close_up.shape))
+    small = portrait("collins.png")[30:230, 130:330]
+    close_up[:200, :200] = small
+    faces = detector.detect(close_up)
+    assert len(faces) == 2
+    assert faces[0].box[2] > 4 * faces[1].box[2]
+
+
+def test_a_small_face_in_a_large_photo_is_found(detector: FaceDetector, portrait: Read) -> None:
+    photo = np.full((3000, 4000, 3), 127, dtype=np.uint8)
+    head = resized(portrait("collins.png")[:300], 0.6)  # its face becomes 54 pixels wide, 1.4 % of the photo
+    photo[1000 : 1000 + head.shape[0], 2500 : 2500 + head.shape[1]] = head
+    (face,) = detector.detect(photo)
+    assert 2500 < face.box[0] < 2500 + head.shape[1]
+    assert 40 < face.box[2] < 70
+
+
+@pytest.mark.parametrize("shape", [(480, 640), (1, 1), (5, 2000), (2000, 5)])
+def test_a_photo_without_a_face_has_none(detector: FaceDetector, shape: tuple[int, int]) -> None:
+    assert detector.detect(np.full((*shape, 3), 90, dtype=np.uint8)) == []
+
+
+def test_threads_share_a_detector_and_find_what_one_finds(detector: FaceDetector, portrait: Read) -> None:
+    images = [portrait(name) for name in ("macron-2014.jpg", "collins.png", "group.jpg", "hopper.jpg")] * 4
+    expected = [[face.box for face in detector.detect(image)] for image in images]
+    with ThreadPoolExecutor(4) as pool:
+        found = [[face.box for face in faces] for faces in pool.map(detector.detect, images)]
+    assert found == expected
+
+
+def test_the_image_is_left_as_it_was(detector: FaceDetector, portrait: Read) -> None:
+    image = portrait("macron-2014.jpg")
+    before = image.copy()
+    detector.detect(image)
+    np.testing.assert_array_equal(image, before)
+
+
+def test_a_file_that_is_no_detector_shows_at_once(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(b"no network")
+    with pytest.raises(cv2.error):
+        FaceDetector(tmp_path / "model.onnx")
