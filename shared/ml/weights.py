@@ -17,8 +17,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
-from tempfile import NamedTemporaryFile, TemporaryDirectory
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from shared.errors import WeightsCorrupt, WeightsError, WeightsNotFound
 from shared.ml.weight_registry import (
@@ -68,7 +69,8 @@ def fetch(weights: Weights, cache_dir: Path | None = None, *, supply: Supply | N
 
     Raises WeightsCorrupt when a source has another file under that name, WeightsNotFound when none has any.
     """
-    return next(fetch_all([weights], cache_dir, supply=supply))
+    (path,) = fetch_all([weights], cache_dir, supply=supply)
+    return path
 
 
 def fetch_all(
@@ -95,18 +97,20 @@ def fetch_all(
 def load(
     weights: Weights, cache_dir: Path | None = None, *, supply: Supply | None = None
 ) -> "dict[str, torch.Tensor]":
-    """The model's tensors by name, float32 on the CPU; converted at the first call and read from the cache
-    after.
-    """
+    """The model's tensors by name, float32 on the CPU; converted once, then read from the cache."""
     import safetensors.torch
 
-    cache = cache_dir or default_cache_dir()
+    return safetensors.torch.load(_converted(weights, cache_dir or default_cache_dir(), supply))
+
+
+def _converted(weights: Weights, cache: Path, supply: Supply | None) -> bytes:
+    """The content of the converted file, which is in the cache afterwards."""
     content = _read_converted(weights, cache)
     if content is None:
         content = _convert(weights, fetch(weights, cache, supply=supply))
         name = f"v{weights.converter_version}-{sha256(content).hexdigest()[:16]}.safetensors"
         _write(cache / weights.digest / name, content)
-    return safetensors.torch.load(content)
+    return content
 
 
 def _first_found(weights: Weights, supply: Supply, scratch: Path) -> Path:
@@ -149,17 +153,14 @@ def _convert(weights: Weights, original: Path) -> bytes:
 
 
 def _write(path: Path, content: bytes) -> None:
-    """All of the file or none of it, whoever else is writing it."""
+    """All of the file or none of it, whoever else is writing it; readable as the user's umask says."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=path.parent, prefix=".tmp-", delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            file.write(content)
-        except BaseException:
-            temporary.unlink()
-            raise
-    temporary.chmod(0o644)  # a temporary file is private; a cache may be filled by one user and read by others
-    temporary.replace(path)
+    temporary = path.with_name(f".{uuid4().hex}")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -185,7 +186,7 @@ def main(arguments: list[str] | None = None) -> int:
         try:
             next(originals)
             if weights.converter:
-                load(weights, options.cache_dir, supply=supply)
+                _converted(weights, options.cache_dir, supply)
         except WeightsError as error:
             sys.stderr.write(f"{error}\n")
             return 1

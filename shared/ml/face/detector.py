@@ -2,13 +2,12 @@
 
 Wu, Peng, Yu: "YuNet: A Tiny Millisecond-level Face Detector", Machine Intelligence Research 2023,
 doi:10.1007/s11633-023-1423-y. Its training covers faces of about 10 to 300 pixels, so the image's size
-decides what it can see. Three looks, each for what the one before it misses (ms on one CPU thread, for a
-square image):
+decides what it can see. Three looks, each for what the one before it misses (ms on one CPU thread, square):
 
-1. the whole image at a long side of 640 pixels at most, never enlarged (34 ms): faces from 2 % to 80 % of it;
-2. when that shows no large face: the image at 160 pixels in a frame twice as wide (8 ms): a face that fills
-or overflows the image, which the first look misses while it may well find somebody in the background; 3. when
-nothing was found at all: a long side of 1280 pixels (150 ms): small faces in a large photo.
+1. the whole image at a long side of 640 pixels at most, never enlarged (25 to 34 ms): faces from 2 % to 80 %;
+2. when that shows no large face: the image at 160 pixels in a frame twice as wide (8 ms), for a face that
+   fills or overflows it, which the first look misses while it may well find somebody in the background;
+3. when nothing was found at all: a long side of 1280 pixels (150 ms), for small faces in a large photo.
 """
 
 import threading

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from shared.ml.onnx_weights import initialisers
+from shared.ml.weight_registry import SFACE
 
 INPUT_SIZE = 112  # pixels, both ways
 EMBEDDING_SIZE = 128
@@ -29,6 +30,9 @@ _FIRST_CHANNELS = 32
 _LAST_MAP = 7  # 112 / 2^4
 _CONV_EPSILON = 1e-3  # of the batch normalisations after a convolution
 _HEAD_EPSILON = 2e-5  # of the two around the linear layer
+
+# 127.5 and 1/128, for all three colours
+_MEAN, _SCALE = SFACE.preprocessing.mean[0], SFACE.preprocessing.scale
 
 Arrays = dict[str, npt.NDArray[np.float32]]
 _Float64 = npt.NDArray[np.float64]
@@ -52,7 +56,7 @@ class SFace(nn.Module):
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         # exact in bfloat16 too: every (p - 127.5) for an integer p has at most 8 significant bits
-        x = (pixels.to(self.head.weight.dtype) - 127.5) / 128  # [0, 255] -> [-1, 1]
+        x = (pixels.to(self.head.weight.dtype) - _MEAN) * _SCALE  # [0, 255] -> [-1, 1]
         x = self.features(x)  # (N, 1024, 7, 7)
         # channels_last keeps its memory order through the network; the head was trained on (C, H, W) order
         return cast(torch.Tensor, self.head(x.flatten(1)))

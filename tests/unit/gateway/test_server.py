@@ -1,4 +1,4 @@
-"""The gateway under gunicorn, over real sockets: large bodies, streams, shutdown, the log, its entry point."""
+"""The gateway under gunicorn, over real sockets: large bodies, streams, shutdown, log, entry point."""
 
 import json
 import os
