@@ -1,6 +1,7 @@
 """The gateway's application factory: everything it talks to is passed in."""
 
 import io
+from importlib.metadata import version
 from typing import IO, cast
 
 from apiflask import APIFlask
@@ -27,8 +28,6 @@ from gateway.operations import operation_of
 from gateway.uploads import Uploads
 from shared.settings import Settings
 
-VERSION = "1"
-
 
 class MemoryRequest(Request):
     """Keeps uploads in memory, whose size the body's limit bounds: photos of faces never touch the disk."""
@@ -53,7 +52,7 @@ def create_app(settings: Settings, services: Services) -> APIFlask:
     app = APIFlask(
         __name__,
         title="Likeness",
-        version=VERSION,
+        version=version("likeness"),
         docs_path=None,
         json_errors=False,
         static_folder=None,  # type: ignore[arg-type]  # what Flask takes; APIFlask's annotation forgets it

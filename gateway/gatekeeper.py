@@ -18,8 +18,6 @@ from shared.schemas import ID_PATTERN
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 CLIENT_SILENCE_S = 30.0  # a client that neither sends nor takes anything for so long has gone
-
-
 SPEC = "openapi.spec"  # APIFlask's own route, /openapi.json
 
 
@@ -51,9 +49,7 @@ def admit() -> None:
         g.caller.require(described.scope)
     for name, value in (request.view_args or {}).items():
         if not re.fullmatch(ID_PATTERN, value):
-            raise InvalidId(
-                f"The {name} id in the path must be 1 to 64 of A-Z a-z 0-9 . _ - and not start with . _ -"
-            )
+            raise InvalidId(f"The {name} id in the path must be 1 to 64 of A-Z a-z 0-9 . _ - and not start with . _ -")
     if described.query is None:
         read_query(NoQuery)
     g.preferred_wait = wait_seconds(request.headers.get("Prefer")) if described.waits else None

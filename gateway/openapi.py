@@ -18,9 +18,7 @@ from shared.schemas import ID_PATTERN
 Json = dict[str, Any]
 
 SECURITY = "ApiKey"
-SECURITY_SCHEMES = {
-    SECURITY: {"type": "http", "scheme": "bearer", "description": "An API key: `lk_{id}_{secret}`."}
-}
+SECURITY_SCHEMES = {SECURITY: {"type": "http", "scheme": "bearer", "description": "An API key: `lk_{id}_{secret}`."}}
 DESCRIPTION = """Face verification, face recognition and neural style transfer.
 
 Every POST that works on a picture makes a job: the answer is 202 with its `Location`, or, with
@@ -37,9 +35,7 @@ PROBLEMS: Mapping[int, str] = {
     500: "An unexpected error, logged under the request id.",
     503: "Nothing is wrong with the request: try again after `Retry-After` seconds.",
 }
-REQUEST_ID_HEADER = {
-    "X-Request-Id": {"description": "names the request in the log", "schema": {"type": "string"}}
-}
+REQUEST_ID_HEADER = {"X-Request-Id": {"description": "names the request in the log", "schema": {"type": "string"}}}
 ACCEPTED_HEADERS = {
     "Location": {"description": "the job", "schema": {"type": "string"}},
     "Retry-After": {"description": "seconds until it is worth asking", "schema": {"type": "integer"}},
@@ -69,13 +65,9 @@ def complete(app: APIFlask, spec: Json) -> Json:
         if described.public:
             outline["security"] = []
         if described.scope:
-            outline["description"] = (
-                f"{outline.get('description', '')}\n\nScope: `{described.scope}`.".strip()
-            )
+            outline["description"] = f"{outline.get('description', '')}\n\nScope: `{described.scope}`.".strip()
         if described.body:
-            outline["requestBody"] = _request_body(
-                described.body, schemas, required=not described.body_optional
-            )
+            outline["requestBody"] = _request_body(described.body, schemas, required=not described.body_optional)
     spec["security"] = [{SECURITY: []}]
     spec["components"] = {
         "schemas": schemas,
@@ -174,11 +166,7 @@ def _answer(status: int, model: type[BaseModel] | str | None) -> Json:
         case None:
             pass
         case str(media_type):
-            binary = (
-                {"type": "string", "format": "binary"}
-                if media_type.startswith("image/")
-                else {"type": "string"}
-            )
+            binary = {"type": "string", "format": "binary"} if media_type.startswith("image/") else {"type": "string"}
             answer["content"] = {media_type: {"schema": binary}}
         case _:
             answer["content"] = {JSON: {"schema": _ref(model)}}

@@ -64,6 +64,4 @@ def _log_when_sent(response: Response) -> None:
         "key": caller.id if caller else None,
     }
     started = g.started
-    response.call_on_close(
-        lambda: log.info("request", **line, ms=round((time.monotonic() - started) * 1000, 1))
-    )
+    response.call_on_close(lambda: log.info("request", **line, ms=round((time.monotonic() - started) * 1000, 1)))

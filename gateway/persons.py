@@ -61,9 +61,7 @@ class PersonList(Document):
 def list_persons(gallery: str) -> Response:
     """List the people of a gallery, in the order of their ids."""
     page = read_query(PersonPage)
-    found = services().galleries.list_persons(
-        caller().tenant, gallery, after=page.cursor or "", limit=page.limit + 1
-    )
+    found = services().galleries.list_persons(caller().tenant, gallery, after=page.cursor or "", limit=page.limit + 1)
     shown = found[: page.limit]
     more = shown[-1].id if len(found) > page.limit else None
     return document(PersonList(persons=[_view(person) for person in shown], next_cursor=more))
@@ -71,9 +69,7 @@ def list_persons(gallery: str) -> Response:
 
 @blueprint.put("/<id:person>")
 @operation(
-    Operation(
-        {200: PersonDocument, 201: PersonDocument}, scope=Scope.ENROL, body=PersonFields, body_optional=True
-    )
+    Operation({200: PersonDocument, 201: PersonDocument}, scope=Scope.ENROL, body=PersonFields, body_optional=True)
 )
 def put_person(gallery: str, person: str) -> Response:
     """Create a person, or set the name of one.

@@ -9,9 +9,7 @@ from gateway.errors import InvalidPrefer
 
 LONGEST_WAIT_S = 30
 # One preference: name, optional value (token or quoted string), parameters that are skipped.
-_PREFERENCE = re.compile(
-    r'\s*([^\s=;,"]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^\s;,"]*))?((?:[^,"]|"(?:[^"\\]|\\.)*")*)'
-)
+_PREFERENCE = re.compile(r'\s*([^\s=;,"]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^\s;,"]*))?((?:[^,"]|"(?:[^"\\]|\\.)*")*)')
 
 
 def wait_seconds(header: str | None) -> int | None:

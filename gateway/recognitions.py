@@ -34,8 +34,6 @@ def recognise(gallery: str) -> Response:
     return accept(
         JobType.RECOGNITION,
         pictures,
-        lambda keys: RecognitionPayload(
-            gallery=gallery, image_key=keys["image"], top_k=sent.top_k, policy=sent.policy
-        ),
+        lambda keys: RecognitionPayload(gallery=gallery, image_key=keys["image"], top_k=sent.top_k, policy=sent.policy),
         sent.priority,
     )

@@ -35,9 +35,7 @@ MOST = 1e12
 def _known_layers(layers: dict[str, float]) -> dict[str, float]:
     for name in layers:
         if name not in LAYERS:
-            raise InvalidField(
-                f"There is no layer {name[:32]!r} in VGG-16; the layers are: {', '.join(LAYERS)}."
-            )
+            raise InvalidField(f"There is no layer {name[:32]!r} in VGG-16; the layers are: {', '.join(LAYERS)}.")
     return layers
 
 

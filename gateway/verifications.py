@@ -57,8 +57,6 @@ def compare() -> Response:
     return accept(
         JobType.COMPARISON,
         pictures,
-        lambda keys: ComparisonPayload(
-            image_a_key=keys["image_a"], image_b_key=keys["image_b"], policy=sent.policy
-        ),
+        lambda keys: ComparisonPayload(image_a_key=keys["image_a"], image_b_key=keys["image_b"], policy=sent.policy),
         sent.priority,
     )

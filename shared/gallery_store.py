@@ -116,9 +116,7 @@ class GalleryStore:
         try:
             return Gallery.model_validate_json(self._store.get(_gallery_key(tenant, gallery)))
         except ObjectNotFound:
-            raise GalleryNotFound(
-                f"There is no gallery {gallery!r}. Create it with POST /v1/galleries."
-            ) from None
+            raise GalleryNotFound(f"There is no gallery {gallery!r}. Create it with POST /v1/galleries.") from None
 
     def list_galleries(self, tenant: str) -> list[Gallery]:
         names = self._store.folders(f"galleries/{tenant}/")
@@ -226,9 +224,7 @@ class GalleryStore:
     def announce(self, tenant: str, gallery: str, change: Change) -> None:
         fields = ("kind", change.kind.value, "person", change.person, "face", change.face)
         try:
-            self._script(
-                args=[self._stream(tenant, gallery), "append", uuid.uuid4().hex, KEPT_CHANGES, *fields]
-            )
+            self._script(args=[self._stream(tenant, gallery), "append", uuid.uuid4().hex, KEPT_CHANGES, *fields])
         except RedisError as error:
             raise QueueUnavailable(f"The change could not be announced ({type(error).__name__}).") from error
 
@@ -246,9 +242,7 @@ class GalleryStore:
         made, seq, entries = answer
         position = Position(f"{run_id}:{made}", int(seq))
         changes = tuple(_change(fields) for _, fields in entries)
-        complete = (
-            since is not None and position.epoch == since.epoch and len(changes) == int(seq) - since.seq
-        )
+        complete = since is not None and position.epoch == since.epoch and len(changes) == int(seq) - since.seq
         return Changes(position, changes if complete else (), complete)
 
     def _stream(self, tenant: str, gallery: str) -> str:

@@ -121,9 +121,7 @@ def _check_size(width: int, height: int, limits: ImageLimits) -> None:
             f"{limits.max_side:,} px a side are accepted. Scale it down."
         )
     if min(width, height) < limits.min_side:
-        raise ImageTooSmall(
-            f"The image is {width} × {height} px; each side needs at least {limits.min_side} px."
-        )
+        raise ImageTooSmall(f"The image is {width} × {height} px; each side needs at least {limits.min_side} px.")
 
 
 def _load(image: Image.Image) -> None:

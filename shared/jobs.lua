@@ -54,6 +54,8 @@ local operations = {}
 
 -- Write the record before its message is published. Refused when the queue is full.
 function operations.submit(id, tenant, queue, lifetime, republish_after, queue_limit, retention, ...)
+  -- The client sends a call again whose answer was lost: the job may be in work by now.
+  if field(id, 'status') then return 'ok' end
   local waiting = key('queued', queue)
   if redis.call('ZCARD', waiting) >= tonumber(queue_limit) then return 'full' end
   local deadline = stamp(now + lifetime)

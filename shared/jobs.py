@@ -119,9 +119,7 @@ class JobStore:
         """The tenant's jobs, newest first, accepted before the time `before`."""
         latest = "+inf" if before is None else f"({before:.6f}"
         ids = self._call(
-            lambda: self._redis.zrevrangebyscore(
-                self._key("jobs", tenant), latest, "-inf", start=0, num=limit
-            )
+            lambda: self._redis.zrevrangebyscore(self._key("jobs", tenant), latest, "-inf", start=0, num=limit)
         )
         return self._jobs(cast("list[str]", ids))
 
@@ -146,9 +144,7 @@ class JobStore:
         )
         entries = [entry for stream in _streams(found) for entry in stream]
         return [
-            JobEvent.model_validate(
-                {"id": entry_id, "event": data["event"], "data": json.loads(data["data"])}
-            )
+            JobEvent.model_validate({"id": entry_id, "event": data["event"], "data": json.loads(data["data"])})
             for entry_id, data in entries
         ]
 
@@ -248,9 +244,7 @@ class JobStore:
             self._publish(ROUTES[job.type].task, job.id, queue)
         return len(jobs)
 
-    def _finish(
-        self, job: Job, status: JobStatus, field: tuple[str, str], model: Model | None = None
-    ) -> bool:
+    def _finish(self, job: Job, status: JobStatus, field: tuple[str, str], model: Model | None = None) -> bool:
         text = model.model_dump_json() if model else ""
         retention = self._settings.retention_seconds
         return bool(self._run("finish", job.id, job.token, status.value, *field, text, retention))

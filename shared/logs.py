@@ -13,9 +13,7 @@ from shared.settings import LogFormat, Settings
 
 def configure(settings: Settings) -> None:
     """Send structlog and the standard library's loggers to stderr in one format."""
-    pretty = settings.log_format is LogFormat.PRETTY or (
-        settings.log_format is LogFormat.AUTO and sys.stderr.isatty()
-    )
+    pretty = settings.log_format is LogFormat.PRETTY or (settings.log_format is LogFormat.AUTO and sys.stderr.isatty())
     renderer: structlog.typing.Processor = (
         structlog.dev.ConsoleRenderer() if pretty else structlog.processors.JSONRenderer()
     )

@@ -152,9 +152,7 @@ class VerificationResult(Message):
     reason: str | None = None
     policy: str
     threshold: float = Field(description="least cosine similarity that counts as a match")
-    score: float | None = Field(
-        None, description="cosine similarity; only for keys with the scope scores:read"
-    )
+    score: float | None = Field(None, description="cosine similarity; only for keys with the scope scores:read")
     person: str | None = None
     face: FaceView | None = None
 
@@ -181,9 +179,7 @@ class RecognisedFace(Message):
     quality: Quality
     person: str | None = None
     score: float | None = None
-    candidates: list[Candidate] = Field(
-        default_factory=list, description="only for keys with the scope scores:read"
-    )
+    candidates: list[Candidate] = Field(default_factory=list, description="only for keys with the scope scores:read")
 
 
 class RecognitionResult(Message):
@@ -255,7 +251,7 @@ class Progress(Message):
     done: int
     total: int
     stage: str
-    costs: StyleCosts | None = None
+    cost: float | None = Field(None, description="of an optimisation, at this step")
 
 
 class Model(Message):

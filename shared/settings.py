@@ -74,9 +74,7 @@ class LimitSettings(_Section):
 class JobSettings(_Section):
     lease_seconds: float = Field(15, gt=0, description="a worker silent for so long has lost its job")
     max_attempts: int = Field(5, ge=1, description="attempts before a job becomes a dead letter")
-    republish_seconds: float = Field(
-        20, gt=0, description="age at which a queued job's message counts as lost"
-    )
+    republish_seconds: float = Field(20, gt=0, description="age at which a queued job's message counts as lost")
     retry_seconds: float = Field(2, ge=0, description="delay before the second attempt; doubles each time")
     retention_seconds: int = Field(24 * 3600, gt=0, description="how long a finished job can be read")
     face_deadline: float = Field(120, gt=0, description="seconds from acceptance until a face job expires")
@@ -86,21 +84,15 @@ class JobSettings(_Section):
 
 class WorkerSettings(_Section):
     face_threads: int = Field(16, ge=1, description="face jobs in flight in one worker")
-    style_threads: int = Field(
-        2, ge=1, description="stylisations in flight; their steps alternate on the device"
-    )
+    style_threads: int = Field(2, ge=1, description="stylisations in flight; their steps alternate on the device")
     batch_size: int = Field(32, ge=1, description="most faces embedded in one forward pass")
     batch_wait_ms: float = Field(5, ge=0, description="longest wait for a batch to fill")
     torch_threads: int = Field(0, ge=0, description="CPU threads of one operation; 0: as many as cores")
     resident_templates: int = Field(
         2_000_000, gt=0, description="templates kept in memory before the least used gallery goes"
     )
-    stall_seconds: float = Field(
-        60, gt=0, description="a worker idle so long while its queue is not empty ends itself"
-    )
-    ready_file: Path | None = Field(
-        None, description="touched every 3 s while the models are warm, for probes"
-    )
+    stall_seconds: float = Field(60, gt=0, description="a worker idle so long while its queue is not empty ends itself")
+    ready_file: Path | None = Field(None, description="touched every 3 s while the models are warm, for probes")
 
 
 class Settings(BaseSettings):

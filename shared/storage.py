@@ -108,16 +108,12 @@ class S3Store:
 
     def ping(self) -> None:
         if not self._call("", lambda: self._client.bucket_exists(self._bucket)):
-            raise StorageUnavailable(
-                f"The bucket {self._bucket!r} does not exist; restart the gateway to create it."
-            )
+            raise StorageUnavailable(f"The bucket {self._bucket!r} does not exist; restart the gateway to create it.")
 
     def put(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
         self._call(
             key,
-            lambda: self._client.put_object(
-                self._bucket, key, io.BytesIO(data), len(data), content_type=content_type
-            ),
+            lambda: self._client.put_object(self._bucket, key, io.BytesIO(data), len(data), content_type=content_type),
         )
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
@@ -172,9 +168,7 @@ class S3Store:
 
     def folders(self, prefix: str) -> Iterator[str]:
         listed = self._call(prefix, lambda: list(self._client.list_objects(self._bucket, prefix=prefix)))
-        return iter(
-            sorted(str(item.object_name)[len(prefix) :].rstrip("/") for item in listed if item.is_dir)
-        )
+        return iter(sorted(str(item.object_name)[len(prefix) :].rstrip("/") for item in listed if item.is_dir))
 
     def _call(self, key: str, action: Callable[[], _T]) -> _T:
         try:
@@ -184,9 +178,7 @@ class S3Store:
                 raise ObjectNotFound(f"Nothing is stored under {key}.") from None
             raise StorageUnavailable(f"The object store refused the request: {error.code}.") from error
         except (MinioException, HTTPError, OSError, ValueError) as error:
-            raise StorageUnavailable(
-                f"The object store cannot be reached ({type(error).__name__})."
-            ) from error
+            raise StorageUnavailable(f"The object store cannot be reached ({type(error).__name__}).") from error
 
 
 class MemoryStore:

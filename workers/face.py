@@ -148,9 +148,7 @@ class FaceWorker:
         good = [face for face in faces if isinstance(face, Face)]
         probes = np.stack([face.embedding for face in good]) if good else np.empty((0, 128), np.float32)
         # Two at least: the second-best is what ambiguity is measured by.
-        found, persons = self._residents.search(
-            held.job.tenant, payload.gallery, probes, top_k=max(2, payload.top_k)
-        )
+        found, persons = self._residents.search(held.job.tenant, payload.gallery, probes, top_k=max(2, payload.top_k))
         if not persons:
             self._galleries.get_gallery(held.job.tenant, payload.gallery)  # deleted since it was accepted?
         candidates = iter(found)
@@ -194,6 +192,4 @@ class FaceWorker:
 def _refused(face: Refusal) -> RecognisedFace:
     if face.view is None:
         raise AssertionError("a face that was seen has a view")
-    return RecognisedFace(
-        verdict=face.verdict, reason=face.reason, box=face.view.box, quality=face.view.quality
-    )
+    return RecognisedFace(verdict=face.verdict, reason=face.reason, box=face.view.box, quality=face.view.quality)

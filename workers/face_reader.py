@@ -142,7 +142,5 @@ class FaceReader:
 
     def _embed(self, seen: Sequence[_Seen]) -> list[Face | Refusal]:
         """Embeddings for those that pass, all asked for before the first is awaited."""
-        asked = {
-            index: self._batcher.submit(one.crop) for index, one in enumerate(seen) if one.refusal is None
-        }
+        asked = {index: self._batcher.submit(one.crop) for index, one in enumerate(seen) if one.refusal is None}
         return [one.refusal or Face(one.view, asked[index].result()) for index, one in enumerate(seen)]

@@ -20,9 +20,7 @@ STALLED = 75  # EX_TEMPFAIL of sysexits.h: a supervisor may start it again
 class Signs:
     """Says every few seconds that the worker is warm; the queues' readiness rests on it."""
 
-    def __init__(
-        self, presence: Presence, *, worker: str, queues: Sequence[Queue], ready_file: Path | None
-    ) -> None:
+    def __init__(self, presence: Presence, *, worker: str, queues: Sequence[Queue], ready_file: Path | None) -> None:
         self._presence = presence
         self._worker = worker
         self._queues = queues

@@ -29,9 +29,7 @@ class ApiError(Exception):
 
 class Client:
     def __init__(self, url: str, api_key: str, *, timeout: float = 40) -> None:
-        self._http = httpx.Client(
-            base_url=url, headers={"Authorization": f"Bearer {api_key}"}, timeout=timeout
-        )
+        self._http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {api_key}"}, timeout=timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -84,9 +82,7 @@ class Client:
         job = self._upload(path, files, fields or {}, wait=WAIT_S)
         return job if job["status"] not in {"queued", "running"} else list(self.progress(job["id"]))[-1]
 
-    def _upload(
-        self, path: str, files: dict[str, Path], fields: dict[str, str], *, wait: int
-    ) -> dict[str, Any]:
+    def _upload(self, path: str, files: dict[str, Path], fields: dict[str, str], *, wait: int) -> dict[str, Any]:
         parts = {name: (file.name, file.read_bytes()) for name, file in files.items()}
         return self._json("POST", path, files=parts, data=fields, headers={"Prefer": f"wait={wait}"})
 

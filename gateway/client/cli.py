@@ -14,9 +14,7 @@ from shared.embedded.stack import Stack, StackInfo, stop
 from shared.errors import LikenessError
 from shared.settings import load_settings
 
-app = typer.Typer(
-    help="Faces and style transfer behind one HTTP API.", no_args_is_help=True, add_completion=True
-)
+app = typer.Typer(help="Faces and style transfer behind one HTTP API.", no_args_is_help=True, add_completion=True)
 console = Console()
 
 PROJECT = Path(__file__).resolve().parents[2]

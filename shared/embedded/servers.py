@@ -44,9 +44,7 @@ def object_store(folder: Path, s3: S3Access, ports: Sequence[int]) -> Service:
         "-s3.iam=false", "-admin.ui=false", "-webdav=false", "-s3.port.iceberg=0", "-s3.port.lance=0",
         *(f"-{name}={port}" for name, port in zip(S3_PORTS, ports, strict=True)),
     )  # fmt: skip
-    return Service(
-        "object-store", command, lambda: answers(f"http://{s3.endpoint}/healthz"), dict(os.environ)
-    )
+    return Service("object-store", command, lambda: answers(f"http://{s3.endpoint}/healthz"), dict(os.environ))
 
 
 def redis_server(folder: Path, url: str) -> Service:

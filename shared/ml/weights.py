@@ -94,9 +94,7 @@ def fetch_all(
             yield path
 
 
-def load(
-    weights: Weights, cache_dir: Path | None = None, *, supply: Supply | None = None
-) -> "dict[str, torch.Tensor]":
+def load(weights: Weights, cache_dir: Path | None = None, *, supply: Supply | None = None) -> "dict[str, torch.Tensor]":
     """The model's tensors by name, float32 on the CPU; converted once, then read from the cache."""
     import safetensors.torch
 
@@ -173,9 +171,7 @@ def main(arguments: list[str] | None = None) -> int:
         default=os.environ.get("LIKENESS_WEIGHTS_DIR"),
         help="a directory with the original files, tried first (default: $LIKENESS_WEIGHTS_DIR)",
     )
-    parser.add_argument(
-        "--list", action="store_true", help="show the models and where they come from, fetch nothing"
-    )
+    parser.add_argument("--list", action="store_true", help="show the models and where they come from, fetch nothing")
     options = parser.parse_args(arguments)
     if options.list:
         _say("\n".join(_describe(weights) for weights in REGISTRY))

@@ -1,8 +1,10 @@
 """Faces: our embedder beside onnxruntime on the file it came from; exact search beside the plain product."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 import onnxruntime
 import torch
@@ -25,19 +27,12 @@ def embedding() -> str:
         crops = list(random.integers(0, 256, (batch, 112, 112, 3), dtype=np.uint8))
         blob = np.stack(crops).transpose(0, 3, 1, 2).astype(np.float32)
 
-        times = take_turns(
-            {
-                "ours": lambda crops=crops: embedder.embed(crops),  # type: ignore[misc]
-                # its graph is fixed to one face a call
-                "onnxruntime": lambda blob=blob: [session.run(None, {"data": one[None]}) for one in blob],  # type: ignore[misc]
-            }
-        )
+        times = take_turns({"ours": partial(embedder.embed, crops), "onnxruntime": partial(_run, session, blob)})
         ours, theirs = times["ours"].median, times["onnxruntime"].median
         rows.append([str(batch), f"{batch / ours:.0f}", f"{batch / theirs:.0f}", f"{theirs / ours:.2f}×"])
     kind = f"{device}, {str(embedder.dtype).removeprefix('torch.')}"
-    return (
-        f"### Embedding (SFace, {kind}; onnxruntime float32 on the original file)\n\n"
-        + table(["batch", "ours, faces/s", "onnxruntime, faces/s", "ours is"], rows)
+    return f"### Embedding (SFace, {kind}; onnxruntime float32 on the original file)\n\n" + table(
+        ["batch", "ours, faces/s", "onnxruntime, faces/s", "ours is"], rows
     )
 
 
@@ -54,16 +49,22 @@ def search() -> str:
         for batch in (1, 32):
             probes = vectors[:batch]
             times = take_turns(
-                {
-                    "ours": lambda probes=probes: gallery.search(probes, top_k=5),
-                    "bare": lambda probes=probes: (torch.from_numpy(probes) @ bare.T).topk(5),
-                }
+                {"ours": partial(gallery.search, probes, top_k=5), "bare": partial(_product, probes, bare)}
             )
             ours, product = times["ours"].median * 1e3, times["bare"].median * 1e3
             rows.append([f"{size:,}", str(batch), f"{ours:.1f}", f"{product:.1f}"])
     return "### Exact 1:K search, ms\n\n" + table(
         ["templates", "probes", "ours (fused by person)", "bare product and top-k"], rows
     )
+
+
+def _run(session: onnxruntime.InferenceSession, blob: npt.NDArray[np.float32]) -> None:
+    for one in blob:  # the file's graph is fixed to one face a call
+        session.run(None, {"data": one[None]})
+
+
+def _product(probes: npt.NDArray[np.float32], templates: torch.Tensor) -> object:
+    return (torch.from_numpy(probes) @ templates.T).topk(5)
 
 
 def _original(path: Path) -> onnxruntime.InferenceSession:

@@ -75,9 +75,7 @@ def rendered(root: Path) -> Mapping[str, Sequence[Document]]:
 
 
 @pytest.fixture(params=["base", "cpu", "gpu"])
-def manifests(
-    request: pytest.FixtureRequest, rendered: Mapping[str, Sequence[Document]]
-) -> Sequence[Document]:
+def manifests(request: pytest.FixtureRequest, rendered: Mapping[str, Sequence[Document]]) -> Sequence[Document]:
     return rendered[request.param]
 
 

@@ -144,9 +144,7 @@ def test_what_must_last_lies_on_volumes(services: Mapping[str, Service], compose
     assert mounts["redis"] == ["redis-data:/data"]
     assert mounts["minio"] == ["minio-data:/data"]
     assert mounts["gateway"] == ["gateway-state:/var/lib/likeness"]
-    assert services["gateway"]["environment"]["LIKENESS_AUTH__FIRST_KEY_FILE"].startswith(
-        "/var/lib/likeness/"
-    )
+    assert services["gateway"]["environment"]["LIKENESS_AUTH__FIRST_KEY_FILE"].startswith("/var/lib/likeness/")
     assert set(compose["volumes"]) == {"redis-data", "minio-data", "gateway-state"}
 
 

@@ -21,9 +21,7 @@ Instruction = tuple[str, str]  # ("RUN", "pip install ...")
 
 
 def instructions(path: Path) -> Sequence[Instruction]:
-    lines = [
-        line for line in path.read_text().splitlines() if line.strip() and not line.lstrip().startswith("#")
-    ]
+    lines = [line for line in path.read_text().splitlines() if line.strip() and not line.lstrip().startswith("#")]
     joined = re.sub(r"\\\n\s*", " ", "\n".join(lines))
     return [(word, rest) for word, _, rest in (line.partition(" ") for line in joined.splitlines())]
 
@@ -31,9 +29,7 @@ def instructions(path: Path) -> Sequence[Instruction]:
 def last_stage(path: Path) -> Sequence[Instruction]:
     """The stage that becomes the image: from its FROM of a base image on."""
     every = instructions(path)
-    start = max(
-        n for n, step in enumerate(every) if step[0] == "FROM" and step[1].startswith("${PYTHON_IMAGE}")
-    )
+    start = max(n for n, step in enumerate(every) if step[0] == "FROM" and step[1].startswith("${PYTHON_IMAGE}"))
     return every[start:]
 
 
@@ -83,9 +79,7 @@ def test_every_install_is_held_to_the_constraints(dockerfile: Path) -> None:
         assert "-c constraints.txt" in install or "--no-deps --force-reinstall ." in install
 
 
-def test_it_starts_the_entry_point_in_exec_form(
-    dockerfile: Path, entry_points: Mapping[str, Sequence[str]]
-) -> None:
+def test_it_starts_the_entry_point_in_exec_form(dockerfile: Path, entry_points: Mapping[str, Sequence[str]]) -> None:
     steps = last_stage(dockerfile)
     name = "gateway" if dockerfile.parent.name == "gateway" else "face-worker"
     assert json.loads(argument(steps, "CMD")) == entry_points[name]
@@ -99,9 +93,7 @@ def test_the_entry_points_exist(root: Path, entry_points: Mapping[str, Sequence[
     assert roles == set(Role)
 
 
-def test_output_is_unbuffered_and_every_setting_exists(
-    dockerfile: Path, settings: Mapping[str, FieldInfo]
-) -> None:
+def test_output_is_unbuffered_and_every_setting_exists(dockerfile: Path, settings: Mapping[str, FieldInfo]) -> None:
     environment = " ".join(rest for word, rest in instructions(dockerfile) if word == "ENV")
     assert "PYTHONUNBUFFERED=1" in environment
     assert set(re.findall(r"\bLIKENESS_\w+", environment)) <= set(settings)
@@ -147,9 +139,7 @@ def test_the_worker_finds_its_weights_in_the_image(root: Path) -> None:
     cache = re.search(r"--cache-dir (\S+)", fetch)
     assert cache
     assert ("COPY", f"--from=weights {cache[1]} {cache[1]}") in steps
-    assert f"LIKENESS_WEIGHTS_CACHE={cache[1]}" in argument(
-        last_stage(root / "workers/Dockerfile")[:-4], "ENV"
-    )
+    assert f"LIKENESS_WEIGHTS_CACHE={cache[1]}" in argument(last_stage(root / "workers/Dockerfile")[:-4], "ENV")
     assert f"chmod -R a+rX {cache[1]}" in fetch  # the converted files are written for their owner alone
 
 

@@ -69,9 +69,7 @@ def test_redis_starts_as_in_the_compose_file(manifests: Sequence[Document], comp
     assert redis["args"] == [script.replace("$$", "$")]
 
 
-def test_images_are_pinned_and_those_of_the_compose_file(
-    manifests: Sequence[Document], compose: Document
-) -> None:
+def test_images_are_pinned_and_those_of_the_compose_file(manifests: Sequence[Document], compose: Document) -> None:
     built = {re.sub(r"\$\{\w+:-(.*)\}", r"\1", s["image"]) for s in compose["services"].values()}
     for _, container in containers(manifests):
         assert container["image"] in built
@@ -164,9 +162,7 @@ def test_every_service_leads_to_a_port_of_its_pods(manifests: Sequence[Document]
 
 
 def test_every_setting_exists(manifests: Sequence[Document], settings: Mapping[str, FieldInfo]) -> None:
-    used = {
-        e["name"] for _, c in containers(manifests) for e in c["env"] if e["name"].startswith("LIKENESS_")
-    }
+    used = {e["name"] for _, c in containers(manifests) for e in c["env"] if e["name"].startswith("LIKENESS_")}
     for config in of_kind(manifests, "ConfigMap").values():
         used |= set(config["data"])
     assert used <= set(settings)
@@ -203,9 +199,7 @@ def test_no_secret_has_a_value(manifests: Sequence[Document], secret_settings: f
         assert not secret_settings & set(config["data"])
     for name, container in containers(manifests):
         for entry in container["env"]:
-            if entry["name"] in secret_settings or re.search(
-                "PASSWORD|SECRET|ACCESS_KEY|ROOT", entry["name"]
-            ):
+            if entry["name"] in secret_settings or re.search("PASSWORD|SECRET|ACCESS_KEY|ROOT", entry["name"]):
                 reference = entry.get("valueFrom", {}).get("secretKeyRef", {}).get("name")
                 composed = "$(REDIS_PASSWORD)" in entry.get("value", "")
                 assert composed or reference == "likeness-secrets", (name, entry["name"])

@@ -92,9 +92,7 @@ def test_a_rotated_phone_is_no_matter(client: Client, gallery: str, tmp_path: Pa
     assert client.verify(gallery, "obama", turned)["result"]["verdict"] == "match"
 
 
-def test_what_one_face_worker_changes_the_other_sees_at_once(
-    client: Client, http: httpx.Client, gallery: str
-) -> None:
+def test_what_one_face_worker_changes_the_other_sees_at_once(client: Client, http: httpx.Client, gallery: str) -> None:
     """Two workers serve one queue: each round enrols, recognises many times on both, erases, asks again."""
 
     def ask() -> Any:

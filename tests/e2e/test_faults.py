@@ -31,8 +31,7 @@ def test_jobs_of_a_killed_worker_are_done_by_another(
     photo = (PHOTOS / "obama-2.jpg").read_bytes()
     path = f"/v1/galleries/{gallery}/verifications"
     accepted = [
-        http.post(path, files={"image": ("a.jpg", photo)}, data={"person": "obama"}).json()["id"]
-        for _ in range(12)
+        http.post(path, files={"image": ("a.jpg", photo)}, data={"person": "obama"}).json()["id"] for _ in range(12)
     ]
     for name in ("face-1", "face-2"):
         os.kill(running.supervisor.pid(name), signal.SIGKILL)
@@ -61,8 +60,7 @@ def test_a_killed_redis_loses_no_accepted_job(
     photo = (PHOTOS / "obama-2.jpg").read_bytes()
     path = f"/v1/galleries/{gallery}/verifications"
     accepted = [
-        http.post(path, files={"image": ("a.jpg", photo)}, data={"person": "obama"}).json()["id"]
-        for _ in range(8)
+        http.post(path, files={"image": ("a.jpg", photo)}, data={"person": "obama"}).json()["id"] for _ in range(8)
     ]
     os.kill(running.supervisor.pid("redis"), signal.SIGKILL)
     wait_for(lambda: servers.redis_answers(stack.redis), 30)

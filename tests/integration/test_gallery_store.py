@@ -76,9 +76,7 @@ def test_deleting_a_person_leaves_nothing_of_him(galleries: GalleryStore, galler
         galleries.put_template(TENANT, gallery, template("ada", face))
     galleries.put_template(TENANT, gallery, template("adam", "f3"))
     assert galleries.delete_person(TENANT, gallery, "ada") == 2
-    assert [
-        key for key in s3.keys(f"galleries/{TENANT}/{gallery}/") if "/ada/" in key or "/ada." in key
-    ] == []
+    assert [key for key in s3.keys(f"galleries/{TENANT}/{gallery}/") if "/ada/" in key or "/ada." in key] == []
     assert [found.person for found in galleries.all_templates(TENANT, gallery)] == ["adam"]
     with pytest.raises(PersonNotFound):
         galleries.delete_person(TENANT, gallery, "ada")
@@ -125,9 +123,7 @@ def test_a_reader_sees_each_change_once_in_order(galleries: GalleryStore, galler
     "lose",
     [
         pytest.param(lambda redis, key: redis.delete(f"{key}:changes"), id="stream deleted"),
-        pytest.param(
-            lambda redis, key: redis.xtrim(f"{key}:changes", maxlen=1, approximate=False), id="trimmed"
-        ),
+        pytest.param(lambda redis, key: redis.xtrim(f"{key}:changes", maxlen=1, approximate=False), id="trimmed"),
         pytest.param(lambda redis, key: redis.delete(key, f"{key}:changes"), id="epoch lost"),
         pytest.param(lambda redis, key: redis.hset(key, "seq", 1), id="counter set back"),
     ],

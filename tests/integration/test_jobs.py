@@ -166,9 +166,7 @@ def test_a_renewed_lease_keeps_the_job(make: Callable[..., JobStore]) -> None:
     assert jobs.get("acme", job.id).status is JobStatus.RUNNING
 
 
-def test_a_dropped_job_is_published_again_at_once(
-    make: Callable[..., JobStore], published: Published
-) -> None:
+def test_a_dropped_job_is_published_again_at_once(make: Callable[..., JobStore], published: Published) -> None:
     jobs = make(lease_seconds=0.05)
     job = submit(jobs)
     jobs.claim(job.id)

@@ -43,9 +43,7 @@ def executor() -> Iterator[Executor]:
 
 
 def worker(galleries: GalleryStore, executor: Executor, capacity: int = 1000) -> ResidentGalleries:
-    return ResidentGalleries(
-        galleries, executor, device=torch.device("cpu"), model_digest=DIGEST, capacity=capacity
-    )
+    return ResidentGalleries(galleries, executor, device=torch.device("cpu"), model_digest=DIGEST, capacity=capacity)
 
 
 def enrol(galleries: GalleryStore, gallery: str, person: str, seed: int, digest: str = DIGEST) -> str:
@@ -121,9 +119,7 @@ def test_a_template_deleted_before_its_announcement_is_read_stays_away(
     assert best(residents, gallery, 1) is None
 
 
-def test_a_deleted_gallery_made_anew_is_empty(
-    galleries: GalleryStore, gallery: str, executor: Executor
-) -> None:
+def test_a_deleted_gallery_made_anew_is_empty(galleries: GalleryStore, gallery: str, executor: Executor) -> None:
     residents = worker(galleries, executor)
     enrol(galleries, gallery, "ada", 1)
     assert best(residents, gallery, 1) == "ada"
@@ -132,9 +128,7 @@ def test_a_deleted_gallery_made_anew_is_empty(
     assert best(residents, gallery, 1) is None
 
 
-def test_another_models_templates_are_refused(
-    galleries: GalleryStore, gallery: str, executor: Executor
-) -> None:
+def test_another_models_templates_are_refused(galleries: GalleryStore, gallery: str, executor: Executor) -> None:
     enrol(galleries, gallery, "ada", 1, digest="other")
     with pytest.raises(ModelMismatch, match="other"):
         worker(galleries, executor).search(TENANT, gallery, unit(1)[None], top_k=1)

@@ -13,6 +13,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
@@ -98,10 +99,7 @@ class Demo:
             options["steps"] = step.steps
         task = self.progress.add_task(f"{step.mode} stylisation: {step.style}", total=step.steps or 1)
         started = time.monotonic()
-        job = self.client.stylize(content, step.style, **options)
-        for job in self.client.progress(job["id"]):
-            done = job.get("progress") or {"done": 0, "total": step.steps or 1}
-            self.progress.update(task, completed=done["done"], total=done["total"])
+        job = self._follow(self.client.stylize(content, step.style, **options), task)
         self.progress.update(task, completed=step.steps or 1, total=step.steps or 1)
         elapsed = round((time.monotonic() - started) * 1000)
         ok = self._note("POST /v1/stylizations", f"{step.content} + {step.style}", "succeeded", job, elapsed)
@@ -120,6 +118,14 @@ class Demo:
         if self.sections[-1].heading == STYLE_HEADING and len(self.sections[-1].tiles) < 6:
             tiles = [*self.sections.pop().tiles, *tiles]
         self.sections.append(Section(STYLE_HEADING, tiles))
+
+    def _follow(self, accepted: dict[str, Any], task: TaskID) -> dict[str, Any]:
+        """Show a job's progress until it is finished; the finished job."""
+        now = accepted
+        for now in self.client.progress(accepted["id"]):
+            if now["progress"]:
+                self.progress.update(task, completed=now["progress"]["done"], total=now["progress"]["total"])
+        return now
 
     def _note(
         self,
@@ -163,7 +169,7 @@ def _table(requests: list[Request]) -> Table:
     for request in requests:
         colour = "green" if request.ok else "bold red"
         table.add_row(
-            request.endpoint.removeprefix("POST /v1/"), request.input, request.expected,
+            request.endpoint.rpartition("/")[2], request.input, request.expected,
             f"[{colour}]{request.verdict}[/]", str(request.milliseconds),
         )  # fmt: skip
     return table

@@ -99,9 +99,7 @@ def _affine(raw: Arrays, name: str, epsilon: float) -> tuple[_Float64, _Float64]
     return factor, beta - mean * factor
 
 
-def _convolution(
-    channels: int, out: int, *, kernel: int = 3, stride: int = 1, groups: int = 1
-) -> nn.Sequential:
+def _convolution(channels: int, out: int, *, kernel: int = 3, stride: int = 1, groups: int = 1) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(channels, out, kernel, stride, padding=kernel // 2, groups=groups),
         nn.PReLU(out),

@@ -165,9 +165,7 @@ class Identification:
     score: float | None = None  # of the best candidate, whoever that is
 
 
-def identify(
-    candidates: Sequence[Candidate], profile: IdentificationProfile, *, persons: int
-) -> Identification:
+def identify(candidates: Sequence[Candidate], profile: IdentificationProfile, *, persons: int) -> Identification:
     """Recognised, not recognised or ambiguous, from the best candidates of a search among `persons` people.
 
     `candidates` are the best first, and at least two of them wherever the gallery has two people: the margin

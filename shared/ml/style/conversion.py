@@ -4,7 +4,7 @@ Only names change and nothing is transposed: ONNX and torch both keep a convolut
 A file whose constants are not the expected ones raises WeightsCorrupt, so a wrong file is never half loaded.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +35,7 @@ def vgg16(path: Path) -> Arrays:
 
 
 def magenta_predict(path: Path) -> Arrays:
-    """The style prediction network (shared.ml.style.magenta.StylePredictor): MobileNetV2 with its batch norms folded."""
+    """The style prediction network (magenta.StylePredictor): MobileNetV2 with its batch norms folded."""
     source = "MobilenetV2"
     names = {
         "stem": _dequantised(f"{source}/Conv"),
@@ -55,7 +55,7 @@ def magenta_predict(path: Path) -> Arrays:
 
 
 def magenta_transform(path: Path) -> Arrays:
-    """The style transfer network (shared.ml.style.magenta.StyleTransformer), its normalisations' projections included."""
+    """The style transfer network (magenta.StyleTransformer), its normalisations' projections included."""
     names: dict[str, tuple[str, ...]] = {
         f"contract.{i}": _dequantised(f"transformer/contract/conv{i + 1}") for i in range(3)
     }
@@ -77,7 +77,7 @@ def _dequantised(prefix: str) -> tuple[str, str]:
     return f"{prefix}/weights_dequant", f"{prefix}/Conv2D_bias_dequant"
 
 
-def _convolutions(constants: Arrays, names: dict[str, tuple[str, ...]]) -> Arrays:
+def _convolutions(constants: Arrays, names: Mapping[str, tuple[str, ...]]) -> Arrays:
     """`constants` renamed: module name -> (its weight's name, its bias's name if it has one)."""
     _require(constants, (name for pair in names.values() for name in pair))
     return {

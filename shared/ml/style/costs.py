@@ -49,7 +49,7 @@ def style_cost(
     style_grams: Mapping[str, Tensor], generated: Mapping[str, Tensor], weights: Mapping[str, float]
 ) -> Tensor:
     """Equation 5: the layers' style costs, weighted by `weights` (lambda[l] by layer)."""
-    costs = [weight * layer_style_cost(style_grams[l], generated[l]) for l, weight in weights.items()]
+    costs = [weight * layer_style_cost(style_grams[name], generated[name]) for name, weight in weights.items()]
     return torch.stack(costs).sum()
 
 

@@ -19,7 +19,11 @@ from shared.ml.torchvision_guard import models
 MIN_SIDE = 16  # pixels: four poolings leave one position at conv5_3
 
 _CONVOLUTIONS_PER_BLOCK = (2, 2, 3, 3, 3)
-_MEAN_BGR = (103.939, 116.779, 123.68)  # of ImageNet's training images, 0..255, as the weights were trained with
+_MEAN_BGR = (
+    103.939,
+    116.779,
+    123.68,
+)  # of ImageNet's training images, 0..255, as the weights were trained with
 
 
 class Pooling(StrEnum):
@@ -67,12 +71,12 @@ class Vgg16Features(nn.Module):
         for module in convolutions:
             if isinstance(module, nn.ReLU):
                 module.inplace = False  # in place it would overwrite the conv layer it follows
+        # channels_last is the layout of oneDNN's and cuDNN's fast half-precision convolutions
+        convolutions = convolutions.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.features = convolutions.requires_grad_(False).eval()
         self.register_buffer("mean", torch.tensor(_MEAN_BGR)[None, :, None, None], persistent=False)
 
-    def forward(
-        self, images: Tensor, layers: Collection[str], *, pooling: Pooling = Pooling.MAX
-    ) -> dict[str, Tensor]:
+    def forward(self, images: Tensor, layers: Collection[str], *, pooling: Pooling = Pooling.MAX) -> dict[str, Tensor]:
         """(N, 3, H, W) RGB in [0, 1] -> {layer: (N, n_C, n_H, n_W)}; nothing past the last of `layers` is computed."""
         check_layers(layers)
         if min(images.shape[2:]) < MIN_SIDE:

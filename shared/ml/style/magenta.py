@@ -23,7 +23,15 @@ SIZE_MULTIPLE = 4  # T halves the image twice and doubles it twice
 _EPSILON = 1e-5  # of the instance normalisation, as in the published graph
 
 # expansion, output channels, repeats, stride of the first: MobileNetV2, arXiv:1801.04381, table 2
-_MOBILENET = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+_MOBILENET = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
 
 
 class _InvertedResidual(nn.Module):
@@ -77,11 +85,11 @@ class _StyledConvolution(nn.Module):
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """`style` is (N, 100, 1, 1)."""
         z = F.instance_norm(self.convolution(_mirror(x, self.convolution)), eps=_EPSILON)
-        return cast(Tensor, torch.addcmul(self.offset(style), z, self.scale(style)))
+        return torch.addcmul(self.offset(style), z, self.scale(style))
 
 
 class StyleTransformer(nn.Module):
-    """T: contents (N, 3, H, W) RGB in [0, 1], H and W multiples of 4, and style vectors (N, 100) -> (N, 3, H, W) in (0, 1)."""
+    """T: contents (N, 3, H, W) RGB in [0, 1], sides multiples of 4, and style vectors (N, 100) -> (N, 3, H, W)."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -99,6 +99,12 @@ def test_a_revoked_key_is_forgotten_at_once_where_it_was_revoked(store: MemorySt
         keys.authenticate(token)
 
 
+def test_a_route_that_says_nothing_about_itself_needs_a_key(app: APIFlask, api: Api) -> None:
+    app.add_url_rule("/new", view_func=lambda: "reached")
+    assert app.test_client().get("/new").status_code == 401
+    assert api.get("/new").text == "reached"
+
+
 SCOPED = {
     ("POST", "/v1/galleries"): Scope.ADMIN,
     ("DELETE", "/v1/galleries/staff"): Scope.ADMIN,
@@ -115,9 +121,7 @@ SCOPED = {
 
 @pytest.mark.usefixtures("staff")
 @pytest.mark.parametrize(("route", "scope"), SCOPED.items())
-def test_a_route_needs_its_scope_and_no_other(
-    make_api: MakeApi, route: tuple[str, str], scope: Scope
-) -> None:
+def test_a_route_needs_its_scope_and_no_other(make_api: MakeApi, route: tuple[str, str], scope: Scope) -> None:
     refused = make_api(scopes=set(Scope) - {scope})(*route)
     assert refused.status_code == 403
     assert refused.json is not None

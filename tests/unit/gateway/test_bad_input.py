@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from redis import Redis
 from werkzeug.test import TestResponse
 
@@ -30,10 +32,7 @@ def bomb(side: int = 30_000) -> bytes:
 
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
     return (
-        b"\x89PNG\r\n\x1a\n"
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(bytes(5000)))
-        + chunk(b"IEND", b"")
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(5000))) + chunk(b"IEND", b"")
     )
 
 
@@ -183,9 +182,7 @@ PATHS = {
 
 
 @pytest.mark.parametrize("name", PATHS)
-@pytest.mark.parametrize(
-    "path", ["/v1/galleries/{}", "/v1/galleries/staff/persons/{}", "/v1/jobs/{}", "/v1/styles/{}"]
-)
+@pytest.mark.parametrize("path", ["/v1/galleries/{}", "/v1/galleries/staff/persons/{}", "/v1/jobs/{}", "/v1/styles/{}"])
 def test_a_bad_id_in_the_path_is_refused(api: Api, path: str, name: str) -> None:
     refused(api.get(path.format(PATHS[name])), 422, "invalid_id")
 
@@ -215,9 +212,7 @@ def test_text_for_a_file_and_a_file_for_text_are_refused(api: Api) -> None:
 
 
 def test_a_file_input_left_empty_in_a_browser_counts_as_not_given(api: Api) -> None:
-    refused(
-        api.post(RECOGNISE, data={"image": (io.BytesIO(b""), "")}), 422, "invalid_field", "`image` is missing"
-    )
+    refused(api.post(RECOGNISE, data={"image": (io.BytesIO(b""), "")}), 422, "invalid_field", "`image` is missing")
 
 
 JSON_BODIES: dict[str, tuple[Any, int, str, str]] = {
@@ -258,9 +253,7 @@ def test_another_content_type_is_refused(api: Api, kind: str | None) -> None:
 
 
 def test_a_multipart_body_without_a_boundary_is_refused(api: Api) -> None:
-    refused(
-        api.post(RECOGNISE, data=b"x", content_type="multipart/form-data"), 422, "invalid_field", "`image`"
-    )
+    refused(api.post(RECOGNISE, data=b"x", content_type="multipart/form-data"), 422, "invalid_field", "`image`")
 
 
 def test_a_body_beyond_the_limit_is_refused_with_the_limit(api: Api) -> None:
@@ -323,6 +316,27 @@ def test_a_bad_query_is_refused(api: Api, path: str) -> None:
 
 def test_a_bad_cursor_of_people_is_a_bad_id(api: Api) -> None:
     refused(api.get("/v1/galleries/staff/persons?cursor=../x"), 422, "invalid_id")
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["content", "mode"]), inner),
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(JSON_VALUES)
+def test_any_json_at_all_is_a_4xx(api: Api, value: Any) -> None:
+    answer = api.post(STYLIZE, data=json.dumps(value), content_type="application/json")
+    assert answer.status_code in {400, 422}, answer.text
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.binary())
+def test_any_bytes_at_all_are_a_4xx(api: Api, data: bytes) -> None:
+    for kind in ("application/json", "multipart/form-data; boundary=b"):
+        answer = api.post(STYLIZE, data=data, content_type=kind)
+        assert answer.status_code in {400, 413, 422}, answer.text
 
 
 def test_what_was_sent_is_never_echoed(api: Api) -> None:

@@ -22,6 +22,7 @@ def test_the_policy_lets_the_page_load_from_its_server_only(app: APIFlask) -> No
     rules = dict(rule.strip().split(" ", 1) for rule in policy.split(";"))
     assert rules["default-src"] == "'self'"
     assert "script-src" not in rules, "so default-src holds for scripts: no inline ones, none from elsewhere"
+    assert "unsafe" not in policy
     assert "http" not in policy
 
 

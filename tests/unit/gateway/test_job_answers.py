@@ -183,9 +183,7 @@ def test_without_storage_no_job_is_accepted_and_no_upload_stays(settings: Settin
     assert list(redis.scan_iter(f"{PREFIX}job:*")) == []
 
 
-def test_a_full_queue_is_503_and_no_upload_stays(
-    settings: Settings, redis: Redis, store: MemoryStore
-) -> None:
+def test_a_full_queue_is_503_and_no_upload_stays(settings: Settings, redis: Redis, store: MemoryStore) -> None:
     api = api_over(settings, store, redis, job_store(redis, JobSettings(queue_limit=1)))
     accepted = compare(api).json["id"]
     assert_unavailable(compare(api), "queue_full")

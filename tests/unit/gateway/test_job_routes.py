@@ -127,9 +127,7 @@ def test_with_the_scope_they_are_there(api: Api, worker: FakeWorker) -> None:
     assert [candidate["person"] for candidate in face["candidates"]] == ["ada", "bob"]
 
 
-def test_without_the_scope_the_waited_for_answer_has_none_either(
-    make_api: MakeApi, worker: FakeWorker
-) -> None:
+def test_without_the_scope_the_waited_for_answer_has_none_either(make_api: MakeApi, worker: FakeWorker) -> None:
     def work() -> None:
         while not worker.published:
             time.sleep(0.01)
@@ -173,9 +171,7 @@ def test_a_queued_job_is_cancelled_at_once_with_its_upload(api: Api, store: Memo
     assert list(store.keys(UPLOADS)) == []
 
 
-def test_a_running_job_is_asked_to_stop_and_keeps_its_upload(
-    api: Api, worker: FakeWorker, store: MemoryStore
-) -> None:
+def test_a_running_job_is_asked_to_stop_and_keeps_its_upload(api: Api, worker: FakeWorker, store: MemoryStore) -> None:
     job_id = verify(api)
     job = worker.claim()
     assert api.post(f"/v1/jobs/{job_id}/cancel").get_json()["status"] == "running"
@@ -292,7 +288,7 @@ def test_events_come_while_they_happen(api: Api, worker: FakeWorker) -> None:
 
 
 def test_a_silent_stream_is_kept_alive_and_ends_at_shutdown(api: Api, services: Services) -> None:
-    threading.Timer(2.5, services.stopping.set).start()
+    threading.Timer(0.5, services.stopping.set).start()
     text = api.get(f"/v1/jobs/{stylize(api)}/events").text
     assert ": keep-alive" in text
     assert [event["event"] for event in events(text)] == ["queued"]

@@ -100,9 +100,7 @@ def test_every_route_of_the_application_is_in_the_document() -> None:
     }
     assert rules == set(ROUTES)
     assert all(
-        operation_of(app.view_functions[rule.endpoint])
-        for rule in app.url_map.iter_rules()
-        if "v1" in rule.rule
+        operation_of(app.view_functions[rule.endpoint]) for rule in app.url_map.iter_rules() if "v1" in rule.rule
     )
 
 
@@ -113,11 +111,7 @@ def test_every_operation_says_what_it_does_and_what_may_go_wrong(method: str, pa
     assert described["operationId"]
     responses = described["responses"]
     assert any(status.startswith("2") for status in responses)
-    expected = (
-        {"500"}
-        | ({"401", "503"} if path not in PUBLIC else set())
-        | ({"404", "422"} if "{" in path else set())
-    )
+    expected = {"500"} | ({"401", "503"} if path not in PUBLIC else set()) | ({"404", "422"} if "{" in path else set())
     assert expected <= set(responses)
 
 
@@ -135,9 +129,7 @@ def test_a_body_is_described_as_form_and_as_json_with_the_same_fields(method: st
 
 
 def test_every_body_that_carries_pictures_says_so() -> None:
-    form = spec()["paths"]["/v1/stylizations"]["post"]["requestBody"]["content"]["multipart/form-data"][
-        "schema"
-    ]
+    form = spec()["paths"]["/v1/stylizations"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert [name for name, field in form["properties"].items() if field.get("format") == "binary"] == [
         "content",
         "style",
@@ -157,9 +149,7 @@ def test_ranges_and_choices_are_those_of_the_code() -> None:
     assert {"conv1_1", "conv5_3"} <= set(layers["propertyNames"]["enum"])
 
 
-@pytest.mark.parametrize(
-    "path", ["/v1/comparisons", "/v1/stylizations", "/v1/galleries/{gallery}/recognitions"]
-)
+@pytest.mark.parametrize("path", ["/v1/comparisons", "/v1/stylizations", "/v1/galleries/{gallery}/recognitions"])
 def test_a_post_that_makes_a_job_describes_waiting(path: str) -> None:
     described = spec()["paths"][path]["post"]
     assert "Prefer" in [parameter["name"] for parameter in described["parameters"]]

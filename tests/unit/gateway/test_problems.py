@@ -48,9 +48,7 @@ def test_every_error_of_the_tree_has_a_status(error: type[LikenessError]) -> Non
 
 
 def test_codes_are_unique_and_stable_words() -> None:
-    codes = [
-        error.code for error in classes(LikenessError) if error.__module__ in {tree.__name__, errors.__name__}
-    ]
+    codes = [error.code for error in classes(LikenessError) if error.__module__ in {tree.__name__, errors.__name__}]
     assert len(codes) == len(set(codes))
     assert all(re.fullmatch(r"[a-z0-9_]+", code) for code in codes)
 
@@ -79,9 +77,7 @@ def test_the_unexpected_is_500_logged_once_and_hides_internals(app: APIFlask, er
     assert logged["request_id"] == "r-1"
 
 
-def test_a_store_that_raises_anything_is_500_and_leaves_no_job(
-    settings: Settings, services: Services
-) -> None:
+def test_a_store_that_raises_anything_is_500_and_leaves_no_job(settings: Settings, services: Services) -> None:
     class Bad(MemoryStore):
         def put(self, *_: object) -> None:
             raise ZeroDivisionError(SECRET)

@@ -129,9 +129,7 @@ def test_a_chunked_upload_within_the_limit_is_taken(http: httpx.Client) -> None:
     built = httpx.Request("POST", "http://x", files={"image_a": PHOTO, "image_b": PHOTO})
     body = built.read()
     parts = (body[start : start + 100] for start in range(0, len(body), 100))
-    answer = http.post(
-        "/v1/comparisons", content=parts, headers={"Content-Type": built.headers["Content-Type"]}
-    )
+    answer = http.post("/v1/comparisons", content=parts, headers={"Content-Type": built.headers["Content-Type"]})
     assert answer.status_code == 202, answer.text
 
 
@@ -166,9 +164,7 @@ def test_shutting_down_ends_streams_and_waits_and_answers_them(redis_url: str, t
             answers.append(http.get(events).status_code)
 
         def wait() -> None:
-            answers.append(
-                http.post("/v1/comparisons", files=files, headers={"Prefer": "wait=30"}).status_code
-            )
+            answers.append(http.post("/v1/comparisons", files=files, headers={"Prefer": "wait=30"}).status_code)
 
         clients = [threading.Thread(target=client) for client in (follow, wait)]
         for client in clients:

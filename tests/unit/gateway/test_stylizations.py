@@ -85,9 +85,7 @@ def test_fine_options_reach_the_worker(api: Api, worker: FakeWorker) -> None:
         "content_layers": {"relu4_2": 1.0},
         "style_layers": {"conv1_1": 0.5, "relu5_1": 2.0},
     }
-    text = {
-        name: json.dumps(value) if isinstance(value, dict) else str(value) for name, value in given.items()
-    }
+    text = {name: json.dumps(value) if isinstance(value, dict) else str(value) for name, value in given.items()}
     assert payload_of(api, worker, {**FINE, **text})["fine"] == given
 
 

@@ -25,9 +25,7 @@ LIMITS = ImageLimits(max_bytes=1_000_000, max_pixels=1_000_000, max_side=4000, m
 PROVENANCE = Provenance(software='Likeness <test> "&', model="m", settings="mode=fast")
 
 
-def picture(
-    image_format: str = "PNG", size: tuple[int, int] = (64, 48), mode: str = "RGB", **save: object
-) -> bytes:
+def picture(image_format: str = "PNG", size: tuple[int, int] = (64, 48), mode: str = "RGB", **save: object) -> bytes:
     buffer = io.BytesIO()
     Image.effect_noise(size, 60).convert(mode).save(buffer, image_format, **save)
     return buffer.getvalue()
@@ -59,9 +57,7 @@ def test_the_formats_of_phones_are_taken(image_format: str) -> None:
         pytest.param(picture("GIF"), UnsupportedImage, "JPEG, PNG or WebP", id="gif"),
         pytest.param(picture("JPEG", (600, 600))[:-9000], CorruptImage, "truncated", id="truncated jpeg"),
         pytest.param(picture("PNG", (600, 600))[:-9000], CorruptImage, "truncated", id="truncated png"),
-        pytest.param(
-            picture("WEBP", (600, 600))[:-9000], InvalidImage, "damaged|header", id="truncated webp"
-        ),
+        pytest.param(picture("WEBP", (600, 600))[:-9000], InvalidImage, "damaged|header", id="truncated webp"),
         pytest.param(png_bomb(30_000, 30_000), ImageTooLarge, "1,000,000 pixels", id="bomb"),
         pytest.param(picture(size=(4001, 20)), ImageTooLarge, "4,000 px a side", id="long side"),
         pytest.param(picture(size=(15, 400)), ImageTooSmall, "16 px", id="short side"),

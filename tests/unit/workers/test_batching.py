@@ -46,9 +46,7 @@ def test_each_caller_gets_the_result_of_its_own_item(batcher: MicroBatcher[int, 
     assert results == [2 * item for item in range(200)]
 
 
-def test_waiting_items_are_computed_together_up_to_the_limit(
-    batcher: MicroBatcher[int, int], doubler: Doubler
-) -> None:
+def test_waiting_items_are_computed_together_up_to_the_limit(batcher: MicroBatcher[int, int], doubler: Doubler) -> None:
     doubler.gate.clear()
     futures = [batcher.submit(item) for item in range(20)]
     doubler.gate.set()

@@ -70,16 +70,12 @@ def test_what_dies_is_started_again(tmp_path: Path) -> None:
     supervisor.stop()
 
 
-def test_a_service_that_ends_at_its_start_shows_its_last_words(
-    supervisor: Supervisor, tmp_path: Path
-) -> None:
+def test_a_service_that_ends_at_its_start_shows_its_last_words(supervisor: Supervisor, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="no such model"):
         supervisor.start(service(tmp_path, "a", "raise SystemExit('no such model')"))
 
 
-def test_a_recorded_process_is_ended_but_not_one_with_its_number(
-    supervisor: Supervisor, tmp_path: Path
-) -> None:
+def test_a_recorded_process_is_ended_but_not_one_with_its_number(supervisor: Supervisor, tmp_path: Path) -> None:
     supervisor.start(service(tmp_path, "a"))
     (record,) = supervisor.processes()
     impostor = ProcessRecord(os.getpid(), own_process().created - 1000)

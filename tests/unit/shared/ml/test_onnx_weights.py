@@ -83,8 +83,7 @@ def test_each_block_has_its_own_scale_and_the_last_may_be_short(columns: int, bl
     scale = rng.uniform(0.1, 1, (3, blocks)).astype(np.float32)
     zero = rng.integers(-128, 128, (3, blocks)).astype(np.int8)
     expected = [
-        [(int(x[i, j]) - int(zero[i, j // block])) * scale[i, j // block] for j in range(columns)]
-        for i in range(3)
+        [(int(x[i, j]) - int(zero[i, j // block])) * scale[i, j // block] for j in range(columns)] for i in range(3)
     ]
     np.testing.assert_allclose(dequantise(x, scale, zero, axis=1, block_size=block), expected, rtol=1e-6)
 

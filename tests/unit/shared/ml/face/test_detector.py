@@ -41,9 +41,7 @@ def cropped(image: Image, face: DetectedFace, part: float) -> Image:
 
 
 @pytest.mark.parametrize("name", SINGLE)
-def test_a_portrait_has_one_face_with_its_landmarks_in_order(
-    detector: FaceDetector, portrait: Read, name: str
-) -> None:
+def test_a_portrait_has_one_face_with_its_landmarks_in_order(detector: FaceDetector, portrait: Read, name: str) -> None:
     (face,) = detector.detect(portrait(name))
     x, y, width, height = face.box
     right_eye, left_eye, nose, right_mouth, left_mouth = face.landmarks
@@ -63,9 +61,7 @@ def test_a_group_has_its_six_faces_the_largest_first(detector: FaceDetector, por
 
 
 @pytest.mark.parametrize("factor", [0.5, 2.0, 4.0])
-def test_coordinates_are_those_of_the_image_at_any_size(
-    detector: FaceDetector, portrait: Read, factor: float
-) -> None:
+def test_coordinates_are_those_of_the_image_at_any_size(detector: FaceDetector, portrait: Read, factor: float) -> None:
     image = portrait("obama-1.jpg")
     (face,), (other,) = detector.detect(image), detector.detect(resized(image, factor))
     eyes = float(np.linalg.norm(face.landmarks[1] - face.landmarks[0]))
@@ -88,9 +84,7 @@ def test_a_face_that_fills_or_overflows_the_image_is_found(
     assert max(face.box[2:]) > 0.6 * long_side
 
 
-def test_a_close_up_is_not_missed_for_a_face_in_the_background(
-    detector: FaceDetector, portrait: Read
-) -> None:
+def test_a_close_up_is_not_missed_for_a_face_in_the_background(detector: FaceDetector, portrait: Read) -> None:
     image = portrait("obama-1.jpg")
     close_up = cropped(image, detector.detect(image)[0], 0.7)
     close_up = resized(close_up, 1600 / max(close_up.shape))

@@ -38,9 +38,7 @@ def crops(detector: FaceDetector, portrait: Read) -> list[tuple[str, Image]]:
     return faces
 
 
-def test_sample_portraits_get_the_right_verdicts(
-    embedder: FaceEmbedder, crops: list[tuple[str, Image]]
-) -> None:
+def test_sample_portraits_get_the_right_verdicts(embedder: FaceEmbedder, crops: list[tuple[str, Image]]) -> None:
     profile = verification_profile(DEFAULT_VERIFICATION)
     embeddings = embedder.embed([crop for _, crop in crops])
     people = [person for person, _ in crops]
@@ -56,9 +54,7 @@ def test_sample_portraits_get_the_right_verdicts(
     assert max(impostor) < 0.30
 
 
-def test_embeddings_are_unit_vectors_in_float32(
-    embedder: FaceEmbedder, crops: list[tuple[str, Image]]
-) -> None:
+def test_embeddings_are_unit_vectors_in_float32(embedder: FaceEmbedder, crops: list[tuple[str, Image]]) -> None:
     embeddings = embedder.embed([crop for _, crop in crops])
     assert embeddings.shape == (len(crops), 128)
     assert embeddings.dtype == np.float32

@@ -103,9 +103,7 @@ def test_a_photo_moved_in_one_direction_fails(detector: FaceDetector, portrait: 
 
 
 @pytest.mark.parametrize("name", SHARP)
-def test_a_face_of_36_pixels_is_small_but_not_blurred(
-    detector: FaceDetector, portrait: Read, name: str
-) -> None:
+def test_a_face_of_36_pixels_is_small_but_not_blurred(detector: FaceDetector, portrait: Read, name: str) -> None:
     image = portrait(name)
     face = detector.detect(image)[0]
     assert measured(*scaled(image, face, 36 / face.box[2])).reasons == ()

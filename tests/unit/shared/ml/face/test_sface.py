@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime  # type: ignore[import-untyped]
+import onnxruntime
 import pytest
 import torch
 
@@ -36,9 +36,7 @@ def oracle(weights_dir: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model.SerializeToString(), options)
 
 
-def worst_difference(
-    network: SFace, oracle: onnxruntime.InferenceSession, pixels: npt.NDArray[np.float32]
-) -> float:
+def worst_difference(network: SFace, oracle: onnxruntime.InferenceSession, pixels: npt.NDArray[np.float32]) -> float:
     with torch.inference_mode():
         ours = network(torch.from_numpy(pixels)).numpy()
     theirs = np.concatenate([oracle.run(None, {"data": one[None]})[0] for one in pixels])
