@@ -7,7 +7,7 @@
 --   leases            zset    id -> when its worker counts as lost
 --   deadlines         zset    id -> when it expires, for every unfinished job
 --   jobs:{tenant}     zset    id -> when it was accepted, for listing
---   dead              list    ids of jobs that failed, newest first, at most 10000
+--   dead              list    ids of jobs that ran out of attempts, newest first, at most 10000
 
 local prefix, operation = ARGV[1], ARGV[2]
 local time = redis.call('TIME')
@@ -33,10 +33,13 @@ local function finish(id, status, name, value, retention)
   emit(id, status, name == 'error' and value or nil)
   redis.call('EXPIRE', key('job', id), retention)
   redis.call('EXPIRE', key('events', id), retention)
-  if status == 'failed' then
-    redis.call('LPUSH', DEAD, id)
-    redis.call('LTRIM', DEAD, 0, 9999)
-  end
+end
+
+-- Out of attempts: not the client's fault, so somebody should look at it.
+local function bury(id, problem, retention)
+  finish(id, 'failed', 'error', problem, retention)
+  redis.call('LPUSH', DEAD, id)
+  redis.call('LTRIM', DEAD, 0, 9999)
 end
 
 local function requeue(id, delay)
@@ -110,7 +113,7 @@ end
 function operations.release(id, token, delay, max_attempts, problem, retention)
   if not owned(id, token) then return 'lost' end
   if tonumber(field(id, 'attempts')) >= tonumber(max_attempts) then
-    finish(id, 'failed', 'error', problem, retention)
+    bury(id, problem, retention)
     return 'failed'
   end
   requeue(id, tonumber(delay))
@@ -147,7 +150,7 @@ function operations.sweep(max_attempts, problem, retention)
       finish(id, 'cancelled', '', '', retention)
       ended[#ended + 1] = id
     elseif tonumber(field(id, 'attempts')) >= tonumber(max_attempts) then
-      finish(id, 'failed', 'error', problem, retention)
+      bury(id, problem, retention)
       ended[#ended + 1] = id
     else
       requeue(id, 0)

@@ -218,7 +218,7 @@ class JobStore:
         return Sweep(ended=tuple(self._jobs(cast("list[str]", ended))), published=published)
 
     def dead_letters(self, limit: int = 100) -> list[str]:
-        """Ids of failed jobs, newest first."""
+        """Ids of jobs that ran out of attempts, newest first."""
         return cast("list[str]", self._call(lambda: self._redis.lrange(f"{self._prefix}dead", 0, limit - 1)))
 
     def waiting(self, queue: Queue) -> int:

@@ -201,6 +201,15 @@ def test_faults_are_retried_and_then_fail(make: Callable[..., JobStore]) -> None
         outcomes.append(jobs.release(claim, FAULT))
     assert outcomes == ["queued", "failed"]
     assert jobs.get("acme", job.id).error == FAULT
+    assert jobs.dead_letters() == [job.id]
+
+
+def test_a_clients_mistake_is_no_dead_letter(jobs: JobStore) -> None:
+    claim = jobs.claim(submit(jobs).id)
+    assert claim is not None
+    jobs.fail(claim, FAULT)
+    assert jobs.get("acme", claim.id).status is JobStatus.FAILED
+    assert jobs.dead_letters() == []
 
 
 def test_an_outage_uses_up_no_attempts(make: Callable[..., JobStore]) -> None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
-THUMB, CAPTION, GAP, MARGIN = 180, 58, 14, 28
-COLUMNS = 8
+THUMB, CAPTION, GAP, MARGIN = 172, 58, 16, 28
+COLUMNS = 9
 PAPER, INK, FAINT = (250, 249, 246), (32, 33, 36), (120, 122, 126)
 GREEN, RED = (24, 128, 56), (197, 34, 31)
 

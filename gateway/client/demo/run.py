@@ -54,8 +54,8 @@ class Demo:
         self._section("Enrolled from one photo each", script.ENROLMENTS, self._enrol)
         self._section("Is this the claimed person? (1:1)", script.VERIFICATIONS, self._verify)
         self._section("Who is this? (1:K)", script.RECOGNITIONS, self._recognise)
-        for step in script.STYLIZATIONS:
-            self._stylize(step)
+        painted = [tile for step in script.STYLIZATIONS for tile in self._stylize(step)]
+        self.sections.append(Section("Repainted", painted))
 
     def _section(self, heading: str, steps: Any, act: Callable[[Any], Tile]) -> None:
         task = self.progress.add_task(heading, total=len(steps))
@@ -76,7 +76,7 @@ class Demo:
         job, elapsed = _timed(lambda: self.client.verify(script.GALLERY, step.claimed, photo))
         ok = self._note("POST /v1/galleries/{g}/verifications", step.photo, step.expected, job, elapsed)
         result = job["result"] or {}
-        note = f"{_score(result)}claimed {step.claimed}"
+        note = f"{_score(result)}as {step.claimed}"
         return Tile(photo.read_bytes(), _verdict(job), note, ok, _boxes(result.get("face")))
 
     def _recognise(self, step: script.Recognition) -> Tile:
@@ -92,7 +92,7 @@ class Demo:
         boxes = [box for face in faces for box in _boxes(face)]
         return Tile(photo.read_bytes(), _verdict(job), note, ok, boxes)
 
-    def _stylize(self, step: script.Stylization) -> None:
+    def _stylize(self, step: script.Stylization) -> list[Tile]:
         content = self.photos / step.content
         options: dict[str, str | float] = {"mode": step.mode, "size": step.size}
         if step.steps:
@@ -104,20 +104,17 @@ class Demo:
         elapsed = round((time.monotonic() - started) * 1000)
         ok = self._note("POST /v1/stylizations", f"{step.content} + {step.style}", "succeeded", job, elapsed)
         if not ok:
-            return
+            return [Tile(content.read_bytes(), "content", _verdict(job), ok)]
         image = self.client.image(job)
         suffix = job["result"]["image"]["media_type"].rpartition("/")[2]
         name = f"{content.stem}-{step.style}-{step.mode}.{suffix}"
         (self.output / name).write_bytes(image)
         painting = self.paintings / f"{step.style}.jpg"
-        tiles = [
+        return [
             Tile(content.read_bytes(), "content"),
             Tile(painting.read_bytes(), "+ style", step.style),
             Tile(image, f"= {step.mode}", f"{elapsed / 1000:.1f} s, {step.size} px", good=True),
         ]
-        if self.sections[-1].heading == STYLE_HEADING and len(self.sections[-1].tiles) < 6:
-            tiles = [*self.sections.pop().tiles, *tiles]
-        self.sections.append(Section(STYLE_HEADING, tiles))
 
     def _follow(self, accepted: dict[str, Any], task: TaskID) -> dict[str, Any]:
         """Show a job's progress until it is finished; the finished job."""
@@ -140,9 +137,6 @@ class Demo:
         ok = verdict == expected
         self.requests.append(Request(endpoint, name, expected, verdict, elapsed, ok))
         return ok
-
-
-STYLE_HEADING = "Repainted"
 
 
 def run_demo(stack: StackInfo, *, photos: Path, paintings: Path, output: Path, console: Console) -> bool:
