@@ -12,7 +12,7 @@ from shared import styles
 from shared.gallery_store import GalleryStore
 from shared.jobs import JobStore
 from shared.presence import Presence
-from shared.queue import Queue, Task, celery_app, connect
+from shared.queue import celery_app, connect, publisher
 from shared.settings import Settings
 from shared.storage import S3Store
 
@@ -37,14 +37,9 @@ def prepare(settings: Settings) -> None:
 def build(settings: Settings, stopping: threading.Event | None = None) -> APIFlask:
     """The application with its real services; `stopping` is set by whoever ends the process."""
     store, redis, prefix = S3Store(settings.s3), connect(settings.redis), settings.redis.key_prefix
-    celery = celery_app(settings.redis)
-
-    def publish(task: Task, job_id: str, queue: Queue) -> None:
-        celery.send_task(task.value, args=[job_id], queue=queue.value)
-
     services = Services(
         store=store,
-        jobs=JobStore(redis, prefix, settings.jobs, publish),
+        jobs=JobStore(redis, prefix, settings.jobs, publisher(celery_app(settings.redis))),
         galleries=GalleryStore(store, redis, prefix),
         keys=KeyStore(store, settings.auth.cache_seconds),
         presence=Presence(redis, prefix),

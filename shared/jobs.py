@@ -18,7 +18,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from shared.errors import JobFinished, JobNotFound, QueueFull, QueueUnavailable
-from shared.queue import ROUTES, Queue, Task
+from shared.queue import ROUTES, Publish, Queue
 from shared.schemas import (
     Job,
     JobError,
@@ -36,9 +36,6 @@ from shared.settings import JobSettings
 LONGEST_RETRY_S = 30.0
 BLOCK_MS = 2000  # one blocking read; shorter than the client's socket timeout
 WORKER_LOST = JobError(code="worker_lost", detail="Its worker was lost on every attempt.").model_dump_json()
-
-Publish = Callable[[Task, str, Queue], None]
-"""Send a task's message: its name, the job id, the queue. May raise; the record publishes it again later."""
 
 
 class Beat(StrEnum):

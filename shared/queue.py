@@ -1,6 +1,6 @@
 """The queues: their names, the tasks that go through them, the Celery configuration both sides share."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -71,6 +71,19 @@ def connect(settings: RedisSettings) -> Redis:
         retry=Retry(ExponentialBackoff(cap=1, base=0.05), retries=3),
         retry_on_error=[RedisConnectionError, RedisTimeoutError],
     )
+
+
+Publish = Callable[[Task, str, Queue], None]
+"""Send a task's message: its name, the job's id, the queue. May raise."""
+
+
+def publisher(app: Celery) -> Publish:
+    """The real one: through Celery."""
+
+    def publish(task: Task, job_id: str, queue: Queue) -> None:
+        app.send_task(task.value, args=[job_id], queue=queue.value)
+
+    return publish
 
 
 def celery_app(settings: RedisSettings) -> Celery:

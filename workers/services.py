@@ -9,7 +9,7 @@ from shared.gallery_store import GalleryStore
 from shared.images import ImageLimits
 from shared.jobs import JobStore
 from shared.presence import Presence
-from shared.queue import Queue, Task, celery_app, connect
+from shared.queue import celery_app, connect, publisher
 from shared.settings import Settings
 from shared.storage import ObjectStore, S3Store
 from workers.runner import JobRunner
@@ -34,11 +34,7 @@ def connect_services(settings: Settings) -> Services:
     redis = connect(settings.redis)
     store = S3Store(settings.s3)
     prefix = settings.redis.key_prefix
-
-    def publish(task: Task, job_id: str, queue: Queue) -> None:
-        celery.send_task(task.value, args=[job_id], queue=queue.value)
-
-    jobs = JobStore(redis, prefix, settings.jobs, publish)
+    jobs = JobStore(redis, prefix, settings.jobs, publisher(celery))
     limits = settings.limits
     return Services(
         settings=settings,

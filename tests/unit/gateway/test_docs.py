@@ -39,6 +39,6 @@ def test_the_start_script_shows_the_document_of_this_server(app: APIFlask) -> No
     assert "http" not in answer.text
 
 
-@pytest.mark.parametrize("name", ["swagger-ui.js.map", "index.html", "..%2f__init__.py", "%2e%2e"])
+@pytest.mark.parametrize("name", ["swagger-ui.js", "oauth2-redirect.html", "..%2f__init__.py", "%2e%2e"])
 def test_nothing_else_of_the_package_is_served(app: APIFlask, name: str) -> None:
     assert app.test_client().get(f"/docs/{name}").status_code == 404

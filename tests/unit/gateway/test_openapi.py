@@ -13,7 +13,6 @@ from pydantic import SecretStr
 from gateway.app import create_app
 from gateway.auth import KeyStore
 from gateway.context import Services
-from gateway.docs import as_openapi_30
 from gateway.operations import operation_of
 from shared.gallery_store import GalleryStore
 from shared.jobs import JobStore
@@ -58,22 +57,6 @@ PROTECTED = [(method, path) for method, path in ROUTES if path not in PUBLIC]
 def test_the_document_is_valid_openapi_31() -> None:
     assert spec()["openapi"].startswith("3.1.")
     validate(spec())
-
-
-def test_what_swagger_ui_4_is_shown_is_valid_openapi_30() -> None:
-    shown = lonely_app().test_client().get("/docs/openapi-3.0.json").get_json()
-    assert shown["openapi"] == "3.0.3"
-    validate(shown)
-    assert shown["paths"].keys() == spec()["paths"].keys()
-
-
-def test_a_nullable_member_stays_one_in_openapi_30() -> None:
-    schema = {"anyOf": [{"type": "integer", "exclusiveMinimum": 0}, {"type": "null"}], "default": None}
-    assert as_openapi_30(schema) == {
-        "allOf": [{"type": "integer", "minimum": 0, "exclusiveMinimum": True}],
-        "nullable": True,
-        "default": None,
-    }
 
 
 @pytest.mark.parametrize(("method", "path"), PROTECTED)
