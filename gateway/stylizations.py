@@ -15,27 +15,20 @@ from gateway.responses import accept
 from shared import styles
 from shared.errors import InvalidField
 from shared.images import ImageFormat
-from shared.schemas import FineOptions, Id, Init, JobType, Optimiser, Priority, StyleMode, StylizationPayload
+from shared.ml.style import options
+from shared.ml.style.options import LAYERS, Init, Optimiser, check_layers
+from shared.schemas import FineOptions, Id, JobType, Priority, StyleMode, StylizationPayload
 from shared.settings import LimitSettings
 
 blueprint = APIBlueprint("stylizations", __name__, url_prefix="/v1/stylizations")
 
 LEAST_SIDE = 64
 DEFAULT_SIDE = {StyleMode.FAST: 1024, StyleMode.FINE: 384}
-# shared.ml.style.features has the network; its names are repeated here, where torch may not be imported.
-LAYERS = tuple(
-    f"{kind}{block}_{position}"
-    for block, convolutions in enumerate((2, 2, 3, 3, 3), start=1)
-    for position in range(1, convolutions + 1)
-    for kind in ("conv", "relu")
-)
 MOST = 1e12
 
 
 def _known_layers(layers: dict[str, float]) -> dict[str, float]:
-    for name in layers:
-        if name not in LAYERS:
-            raise InvalidField(f"There is no layer {name[:32]!r} in VGG-16; the layers are: {', '.join(LAYERS)}.")
+    check_layers(layers)
     return layers
 
 
@@ -89,8 +82,11 @@ class Stylization(Body):
                 raise InvalidField(f"Only for mode=fine: {', '.join(f'`{name}`' for name in refused)}.")
             case StyleMode.FINE if self.strength is not None:
                 raise InvalidField("`strength` is only for mode=fast; in fine mode weigh `alpha` and `beta`.")
-            case _:
-                return self
+            case StyleMode.FINE:
+                options.FineOptions(**dict(self._fine_options())).validated()
+            case StyleMode.FAST:
+                pass
+        return self
 
     def pictures(self) -> dict[str, bytes]:
         sent = {"content": self.content}

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared.images import ImageFormat
 from shared.ml.face.verification import Verdict
+from shared.ml.style.options import Init, Optimiser
 
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 Id = Annotated[
@@ -85,16 +86,6 @@ class StylizationPayload(Message):
     format: ImageFormat
     strength: float = 1.0
     fine: "FineOptions | None" = None
-
-
-class Optimiser(StrEnum):
-    ADAM = "adam"
-    LBFGS = "lbfgs"
-
-
-class Init(StrEnum):
-    CONTENT = "content"
-    NOISE = "noise"
 
 
 class FineOptions(Message):

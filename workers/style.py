@@ -10,7 +10,7 @@ from torch import Tensor
 
 from shared import images
 from shared.images import ImageLimits, Provenance
-from shared.ml.style import optimisation
+from shared.ml.style import options
 from shared.ml.style.optimisation import Step
 from shared.ml.style.pixels import fit, resize, to_image, to_tensor
 from shared.queue import Task
@@ -73,12 +73,12 @@ class StyleWorker:
         return result, model
 
     def _fine(self, content: Tensor, style: Tensor, asked: FineOptions, held: Held) -> tuple[Tensor, StyleCosts]:
-        options = fine_options(asked)
+        chosen = fine_options(asked)
 
         def report(step: Step) -> None:
-            held.report(Progress(done=step.step, total=options.steps, stage="optimising", cost=step.cost))
+            held.report(Progress(done=step.step, total=chosen.steps, stage="optimising", cost=step.cost))
 
-        done = self._models.paint_fine(content, style, options, on_step=report)
+        done = self._models.paint_fine(content, style, chosen, on_step=report)
         costs = StyleCosts(
             content=done.last.content_cost,
             style=done.last.style_cost,
@@ -112,14 +112,9 @@ class StyleWorker:
         )
 
 
-def fine_options(asked: FineOptions) -> optimisation.FineOptions:
+def fine_options(asked: FineOptions) -> options.FineOptions:
     """What was asked for, with the defaults of the model code for the rest."""
-    given = asked.model_dump(exclude_none=True)
-    if asked.init:
-        given["init"] = optimisation.Init(asked.init.value)
-    if asked.optimiser:
-        given["optimiser"] = optimisation.Optimiser(asked.optimiser.value)
-    return optimisation.FineOptions(**given)
+    return options.FineOptions(**asked.model_dump(exclude_none=True))
 
 
 def image_key(tenant: str, job_id: str, payload: StylizationPayload) -> str:

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from shared.ml.style.fast import FastStyliser
 from shared.ml.style.features import Vgg16Features
-from shared.ml.style.optimisation import FineOptions, Optimisation, Step, Stylised
+from shared.ml.style.optimisation import Optimisation, Step, Stylised
+from shared.ml.style.options import FineOptions
 from shared.ml.weights import VGG16, load
 from shared.schemas import Model
 from workers.models import choose_device, device_thread, weights_supply

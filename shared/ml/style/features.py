@@ -6,51 +6,23 @@ definition is torchvision's, its weights are Oxford's. Two names lead to each co
 `relu4_2` the activation a[l] after it. What Gatys et al. call "conv4_2" is the activation, hence our `relu4_2`.
 """
 
-from collections.abc import Collection, Iterator, Mapping
-from enum import StrEnum
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  torch's own name for it
 
-from shared.errors import InvalidField, InvalidImage
+from shared.errors import InvalidImage
+from shared.ml.style.options import MODULES, Pooling, check_layers
 from shared.ml.torchvision_guard import models
 
 MIN_SIDE = 16  # pixels: four poolings leave one position at conv5_3
 
-_CONVOLUTIONS_PER_BLOCK = (2, 2, 3, 3, 3)
 _MEAN_BGR = (
     103.939,
     116.779,
     123.68,
 )  # of ImageNet's training images, 0..255, as the weights were trained with
-
-
-class Pooling(StrEnum):
-    """How the features shrink. Average pooling lets more of the gradient through (arXiv:1508.06576, section 4)."""
-
-    MAX = "max"  # as the network was trained
-    AVERAGE = "average"
-
-
-def _layer_names() -> Iterator[str]:
-    """One name per module of torchvision's `vgg16().features`, in its order."""
-    for block, convolutions in enumerate(_CONVOLUTIONS_PER_BLOCK, start=1):
-        for position in range(1, convolutions + 1):
-            yield f"conv{block}_{position}"
-            yield f"relu{block}_{position}"
-        yield f"pool{block}"
-
-
-_MODULES = tuple(_layer_names())
-LAYERS = tuple(name for name in _MODULES if not name.startswith("pool"))
-
-
-def check_layers(layers: Collection[str]) -> None:
-    """Raise InvalidField for a name that is no layer of the network."""
-    for name in layers:
-        if name not in LAYERS:
-            raise InvalidField(f"unknown layer {name!r}; the layers are {', '.join(LAYERS)}")
 
 
 class Vgg16Features(nn.Module):
@@ -83,7 +55,7 @@ class Vgg16Features(nn.Module):
             raise InvalidImage(f"an image for style transfer needs at least {MIN_SIDE} pixels on each side")
         activations: dict[str, Tensor] = {}
         a = self.preprocess(images)
-        for name, module in zip(_MODULES, self.features, strict=True):
+        for name, module in zip(MODULES, self.features, strict=True):
             if len(activations) == len(set(layers)):
                 break
             average = isinstance(module, nn.MaxPool2d) and pooling is Pooling.AVERAGE

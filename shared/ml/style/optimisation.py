@@ -7,70 +7,20 @@ shared/ml/style/costs.py. What concerns the style image and the content's activa
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
 from math import isfinite
 
 import torch
 from torch import Tensor
 
-from shared.errors import InvalidField, NumericalError
+from shared.errors import NumericalError
 from shared.ml.device import inference_dtype
 from shared.ml.style import costs
-from shared.ml.style.features import Pooling, Vgg16Features, check_layers
-
-
-class Init(StrEnum):
-    CONTENT = "content"
-    NOISE = "noise"
-
-
-class Optimiser(StrEnum):
-    ADAM = "adam"
-    LBFGS = "lbfgs"
-
+from shared.ml.style.features import Vgg16Features
+from shared.ml.style.options import FineOptions, Init, Optimiser
 
 LEARNING_RATES: Mapping[Optimiser, float] = {Optimiser.ADAM: 0.05, Optimiser.LBFGS: 1.0}
 HISTORY = 10  # pairs that L-BFGS remembers; more gains nothing within a hundred steps
-
-
-@dataclass(frozen=True)
-class FineOptions:
-    """What is minimised and how. `beta` is per 256 x 256 pixels, so that a look does not depend on the size."""
-
-    steps: int = 100
-    alpha: float = 1.0
-    beta: float = 150.0
-    tv_weight: float = 0.0
-    content_layers: Mapping[str, float] = field(default_factory=lambda: {"relu4_2": 1.0})
-    style_layers: Mapping[str, float] = field(default_factory=lambda: {f"relu{block}_1": 0.2 for block in range(1, 6)})
-    init: Init = Init.CONTENT
-    optimiser: Optimiser = Optimiser.LBFGS
-    learning_rate: float | None = None
-    pooling: Pooling = Pooling.MAX
-    seed: int = 0
-
-    def validated(self) -> "FineOptions":
-        """Raises InvalidField, naming the option and its range."""
-        check_layers(self.content_layers)
-        check_layers(self.style_layers)
-        weights = {
-            "alpha": self.alpha,
-            "beta": self.beta,
-            "tv_weight": self.tv_weight,
-            **{f"content_layers.{name}": value for name, value in self.content_layers.items()},
-            **{f"style_layers.{name}": value for name, value in self.style_layers.items()},
-        }
-        for name, value in weights.items():
-            if not (isfinite(value) and value >= 0):
-                raise InvalidField(f"`{name}` must be a finite number of at least 0, not {value}.")
-        if self.steps < 1:
-            raise InvalidField(f"`steps` must be at least 1, not {self.steps}.")
-        if self.learning_rate is not None and not (isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise InvalidField(f"`learning_rate` must be above 0, not {self.learning_rate}.")
-        if self.alpha * sum(self.content_layers.values()) + self.beta * sum(self.style_layers.values()) == 0:
-            raise InvalidField("Every weight is zero: there is nothing to optimise. Raise `alpha` or `beta`.")
-        return self
 
 
 @dataclass(frozen=True)

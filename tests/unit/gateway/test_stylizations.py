@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from gateway.stylizations import LAYERS
 from shared.queue import Queue, Task
 from shared.storage import MemoryStore
 from tests.unit.gateway.conftest import PHOTO, Api, FakeWorker, picture
@@ -117,7 +116,8 @@ def test_bulk_has_its_own_queue(api: Api, worker: FakeWorker) -> None:
     assert worker.published[0][2] is Queue.STYLE_BULK
 
 
-def test_the_layers_are_those_of_the_network() -> None:
-    from shared.ml.style import features  # here only: it loads torch, which the gateway never does
-
-    assert features.LAYERS == LAYERS
+def test_weights_that_leave_nothing_to_optimise_are_refused(api: Api) -> None:
+    fields = {"style_id": "poppies", "mode": "fine", "alpha": "0", "beta": "0"}
+    answer = api.upload("/v1/stylizations", fields, content=PHOTO)
+    assert answer.status_code == 422
+    assert "nothing to optimise" in answer.get_json()["detail"]
