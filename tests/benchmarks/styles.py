@@ -1,5 +1,6 @@
 """Style: our fast mode beside onnxruntime on the original int8 files; what a step of the fine mode costs."""
 
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def fast() -> str:
     for side in (256, ONNX_SIDE, 512, 1024):
         pixels = random.random((1, side, side, 3), np.float32)
         content = torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
-        contestants = {"ours": partial(styliser.stylise, content, vector)}
+        contestants: dict[str, Callable[[], object]] = {"ours": partial(styliser.stylise, content, vector)}
         if side == ONNX_SIDE:
             contestants["onnx"] = partial(_run, session, pixels, vector.numpy())
         times = take_turns(contestants, rounds=7)
