@@ -42,6 +42,10 @@ class Client:
     def create_gallery(self, gallery: str) -> dict[str, Any]:
         return self._json("POST", "/v1/galleries", json={"id": gallery})
 
+    def galleries(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._json("GET", "/v1/galleries")["galleries"]
+        return found
+
     def enrol(self, gallery: str, person: str, photo: Path) -> dict[str, Any]:
         """Enrol a person from one photo; the finished job."""
         return self._job(f"/v1/galleries/{gallery}/persons/{person}/faces", {"image": photo})

@@ -117,9 +117,9 @@ class Stack:
         run = self.home / "run"
         workers = [servers.worker(name, role, environment, run) for name, role in roles.items()]
         self.supervisor.start(servers.gateway(environment, url), *workers)
+        self._wait_until_ready(url)
         self._info = replace(self._info, api_key=(self.home / "api-key").read_text().strip())
         self._record()
-        self._wait_until_ready(url)
         return self._info
 
     def _record(self) -> None:

@@ -1,0 +1,94 @@
+"""`likeness up` as a person uses it: beside another stack, stopped by Ctrl-C or `down`, its data kept."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+
+from gateway.client.api import Client
+from shared.embedded.stack import Stack, StackInfo, read_info
+from shared.embedded.supervisor import is_alive
+
+LIKENESS = [sys.executable, "-m", "gateway.client.cli"]
+
+
+@contextmanager
+def running_up(home: Path) -> Iterator[tuple[subprocess.Popen[str], StackInfo]]:
+    """`likeness up` in a process of its own, once it is ready."""
+    command = [*LIKENESS, "up", "--home", str(home)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        until = time.monotonic() + 120
+        while not ((info := read_info(home)) and info.api_key):
+            assert process.poll() is None, process.communicate()[0]
+            assert time.monotonic() < until, "not ready in time"
+            time.sleep(0.1)
+        yield process, info
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+        process.communicate(timeout=90)
+
+
+def nothing_runs(info: StackInfo) -> bool:
+    return not any(is_alive(process) for process in info.processes)
+
+
+def test_data_and_key_survive_a_restart_beside_another_stack(stack: StackInfo, tmp_path: Path) -> None:
+    with running_up(tmp_path) as (process, first):
+        assert first.url != stack.url
+        with Client(first.url, first.api_key) as client:
+            client.create_gallery("kept")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(90) == 0
+    assert nothing_runs(first)
+    assert read_info(tmp_path) is None
+
+    with running_up(tmp_path) as (process, second):
+        assert second.api_key == first.api_key
+        with Client(second.url, second.api_key) as client:
+            assert [gallery["id"] for gallery in client.galleries()] == ["kept"]
+        done = subprocess.run([*LIKENESS, "down", "--home", str(tmp_path)], timeout=90, check=False)
+        assert done.returncode == 0
+        assert process.wait(90) == 0
+    assert nothing_runs(second)
+
+
+def test_what_a_killed_supervisor_leaves_behind_is_ended_by_down(tmp_path: Path) -> None:
+    with running_up(tmp_path) as (process, info):
+        process.kill()
+        process.wait(10)
+        assert not nothing_runs(info)
+        subprocess.run([*LIKENESS, "down", "--home", str(tmp_path)], timeout=90, check=True)
+    assert nothing_runs(info)
+
+
+def test_a_second_up_in_the_same_folder_is_refused_in_one_line(running: Stack) -> None:
+    command = [*LIKENESS, "up", "--home", str(running.home)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "already runs" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is CUDA here")
+def test_cuda_without_cuda_refuses_to_start(stack: StackInfo) -> None:
+    environment = {
+        **os.environ,
+        "DEVICE": "cuda",
+        "LIKENESS_REDIS__URL": stack.redis,
+        "LIKENESS_S3__ENDPOINT": stack.s3.endpoint,
+        "LIKENESS_S3__ACCESS_KEY": stack.s3.access_key,
+        "LIKENESS_S3__SECRET_KEY": stack.s3.secret_key,
+    }
+    command = [sys.executable, "-m", "workers", "face"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert done.stderr.strip().startswith("face worker: device 'cuda' was asked for")
