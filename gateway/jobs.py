@@ -18,13 +18,13 @@ from gateway.responses import (
     JobDocument,
     document,
     hidden_of_job,
-    image_key,
     job_answer,
     job_document,
     picture,
 )
 from shared.errors import Conflict, InvalidField, JobNotFound, ObjectNotFound, Unavailable
 from shared.schemas import Job, JobEvent, JobStatus, JobType, StylizationResult
+from shared.storage import image_key
 
 blueprint = APIBlueprint("jobs", __name__, url_prefix="/v1/jobs")
 

@@ -29,7 +29,6 @@ from shared.schemas import (
     StylizationResult,
     VerificationResult,
 )
-from shared.storage import IMAGES
 
 RESULTS: Mapping[JobType, type[Result]] = {
     JobType.ENROLMENT: EnrolmentResult,
@@ -101,11 +100,6 @@ def picture(data: bytes, media_type: str, sha256: str) -> Response:
     response.set_etag(sha256)
     response.make_conditional(request)
     return response
-
-
-def image_key(tenant: str, job_id: str, media_type: str) -> str:
-    """Where the style worker puts what it made: `images/{tenant}/{job}.{jpeg|png|webp}`."""
-    return f"{IMAGES}{tenant}/{job_id}.{media_type.removeprefix('image/')}"
 
 
 def hidden_of_job() -> IncEx | None:

@@ -23,6 +23,11 @@ IMAGES = "images/"
 _T = TypeVar("_T")
 
 
+def image_key(tenant: str, job_id: str, media_type: str) -> str:
+    """Where the picture that a job made lies: `images/{tenant}/{job}.{jpeg|png|webp}`."""
+    return f"{IMAGES}{tenant}/{job_id}.{media_type.removeprefix('image/')}"
+
+
 class ObjectStore(Protocol):
     """Bytes under keys; each call is atomic and sees every write that was finished before it began.
 

@@ -25,7 +25,7 @@ from shared.schemas import (
     StylizationResult,
     StylizedImage,
 )
-from shared.storage import IMAGES, ObjectStore
+from shared.storage import ObjectStore, image_key
 from workers.app import Handler
 from workers.runner import Held
 from workers.services import Services
@@ -101,7 +101,7 @@ class StyleWorker:
         )
         data = images.encode(image, payload.format, provenance)
         job = held.job
-        self._store.put(image_key(job.tenant, job.id, payload), data, payload.format.media_type)
+        self._store.put(image_key(job.tenant, job.id, payload.format.media_type), data, payload.format.media_type)
         return StylizedImage(
             url=f"/v1/jobs/{job.id}/image",
             media_type=payload.format.media_type,
@@ -115,7 +115,3 @@ class StyleWorker:
 def fine_options(asked: FineOptions) -> options.FineOptions:
     """What was asked for, with the defaults of the model code for the rest."""
     return options.FineOptions(**asked.model_dump(exclude_none=True))
-
-
-def image_key(tenant: str, job_id: str, payload: StylizationPayload) -> str:
-    return f"{IMAGES}{tenant}/{job_id}.{payload.format.value}"
