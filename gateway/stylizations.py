@@ -13,7 +13,7 @@ from gateway.context import context
 from gateway.operations import accepts_job
 from gateway.responses import accept
 from shared import styles
-from shared.errors import InvalidField
+from shared.errors import ImageTooSmall, InvalidField
 from shared.images import ImageFormat
 from shared.ml.style import options
 from shared.ml.style.options import LAYERS, Init, Optimiser, check_layers
@@ -23,6 +23,7 @@ from shared.settings import LimitSettings
 blueprint = APIBlueprint("stylizations", __name__, url_prefix="/v1/stylizations")
 
 LEAST_SIDE = 64
+LEAST_SHORT_SIDE = 16
 DEFAULT_SIDE = {StyleMode.FAST: 1024, StyleMode.FINE: 384}
 MOST = 1e12
 
@@ -110,13 +111,16 @@ def stylize() -> Response:
     style_key = styles.object_key(styles.find(sent.style_id).id) if sent.style_id else None
     sizes = context().uploads.check(sent.pictures())
 
+    size = sent.size or _default_size(sent.mode, max(sizes["content"]))
+    _check_shape(sizes["content"], size)
+
     def payload(keys: Mapping[str, str]) -> StylizationPayload:
         return StylizationPayload(
             content_key=keys["content"],
             style_key=style_key or keys["style"],
             style_id=sent.style_id,
             mode=sent.mode,
-            size=sent.size or _default_size(sent.mode, max(sizes["content"])),
+            size=size,
             format=sent.format,
             strength=1.0 if sent.strength is None else sent.strength,
             fine=sent.fine_options(),
@@ -132,6 +136,16 @@ def _check_limits(sent: Stylization, limits: LimitSettings) -> None:
         raise InvalidField(f"`size` must be an integer from {LEAST_SIDE} to {longest:,} in {sent.mode} mode.")
     if sent.steps is not None and sent.steps > limits.fine_steps:
         raise InvalidField(f"`steps` must be an integer from 1 to {limits.fine_steps:,}.")
+
+
+def _check_shape(content: tuple[int, int], size: int) -> None:
+    """VGG-16 halves a picture four times, so its short side needs sixteen pixels."""
+    short = round(size * min(content) / max(content))
+    if short < LEAST_SHORT_SIDE:
+        raise ImageTooSmall(
+            f"`content` is so narrow that at size={size} its short side would have {short} px; "
+            f"at least {LEAST_SHORT_SIDE} px are needed. Ask for a larger `size`, or crop the picture."
+        )
 
 
 def _default_size(mode: StyleMode, long_side: int) -> int:

@@ -6,11 +6,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own name for it
 
+from shared.errors import InvalidImage
 from shared.ml.style.magenta import SIZE_MULTIPLE, StylePredictor, StyleTransformer
 from shared.ml.style.pixels import resize
 from shared.ml.weights import MAGENTA_PREDICT, MAGENTA_TRANSFORM, Supply, load
 
 STYLE_SIDE = 256  # px: what the predictor was trained with
+MIN_SIDE = 5  # px: the first convolution mirrors four pixels beyond each border
 
 
 class FastStyliser:
@@ -55,8 +57,13 @@ class FastStyliser:
 
         The network halves the image twice: it is padded to a multiple of four at the right and bottom, and
         cropped again.
+
+        Raises:
+            InvalidImage: a side is below 5 px.
         """
         height, width = content.shape[2:]
+        if min(height, width) < MIN_SIDE:
+            raise InvalidImage(f"an image for style transfer needs at least {MIN_SIDE} pixels on each side")
         padding = (0, -width % SIZE_MULTIPLE, 0, -height % SIZE_MULTIPLE)
         padded = F.pad(content.to(self.device), padding, mode="replicate")
         painted: Tensor = self._transformer(padded, vector.to(self.device))

@@ -9,23 +9,24 @@ shared/ml/style/costs.py. What concerns the style image and the content's activa
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from math import isfinite
+from typing import assert_never
 
 import torch
 from torch import Tensor
 
 from shared.errors import NumericalError
-from shared.ml.device import inference_dtype
+from shared.ml.device import cpu_has_bfloat16
 from shared.ml.style import costs
+from shared.ml.style.descent import Descent, ProjectedAdam, ProjectedLbfgs
 from shared.ml.style.features import Vgg16Features
 from shared.ml.style.options import FineOptions, Init, Optimiser
 
 LEARNING_RATES: Mapping[Optimiser, float] = {Optimiser.ADAM: 0.05, Optimiser.LBFGS: 1.0}
-HISTORY = 10  # pairs that L-BFGS remembers; more gains nothing within a hundred steps
 
 
 @dataclass(frozen=True)
 class Step:
-    """The costs of the image that one step began with."""
+    """The costs of the best image that was seen when step `step` of `total` began: they never rise."""
 
     step: int
     total: int
@@ -41,6 +42,21 @@ class Stylised:
     image: Tensor
     first: Step
     last: Step
+
+
+@dataclass(frozen=True, eq=False)
+class _Evaluation:
+    """The costs at `pixels`, and their gradient where it was asked for."""
+
+    pixels: Tensor
+    content_cost: float
+    style_cost: float
+    cost: float
+    gradient: Tensor
+
+    @property
+    def is_finite(self) -> bool:
+        return isfinite(self.cost) and bool(self.gradient.isfinite().all())
 
 
 class Optimisation:
@@ -60,110 +76,91 @@ class Optimisation:
         self._features = features
         self._options = (options or FineOptions()).validated()
         self._device = features.mean.device
-        self._dtype = inference_dtype(self._device)
-        self._content = content.to(self._device)
+        self._dtype = _fastest_dtype(self._device)
+        # contiguous: in channels_last memory the flat views of the descent would be copies
+        self._content = content.to(self._device).contiguous()
         self._style = style.to(self._device)
         self._layers = [*self._options.content_layers, *self._options.style_layers]
         self._beta = self._options.beta * content.shape[2] * content.shape[3] / 256**2
         self._first: Step | None = None
+        self._best: _Evaluation | None = None
+        self._pixels = self._start()
         self._set_up()
 
     @property
     def image(self) -> Tensor:
-        """(1, 3, H, W) float32 in [0, 1], on the CPU: the picture as it is now."""
-        return self._pixels.detach().float().clamp(0, 1).cpu()
+        """(1, 3, H, W) float32 in [0, 1], on the CPU: the best picture so far."""
+        return (self._best.pixels if self._best else self._pixels).cpu()
 
     def __iter__(self) -> Iterator[Step]:
-        number = 0
-        while number < self._options.steps:
-            step = self._advance(number + 1)
-            if not isfinite(step.cost):
-                self._retreat()
-                number = 0
-                continue
-            number += 1
+        for number in range(1, self._options.steps + 1):
+            here, best = self._visit()
+            step = self._step(number, best)
             self._first = self._first or step
+            self._pixels = self._descent.step(here.pixels, here.cost, here.gradient)
             yield step
 
     def result(self) -> Stylised:
-        """The picture as it is now, its costs and those of the first step.
+        """The best picture so far, its costs and those of the first step.
 
         Raises:
             ValueError: no step was made.
         """
         if self._first is None:
             raise ValueError("nothing was optimised yet: iterate first")
-        with torch.no_grad():
-            last = self._step(self._options.steps, *self._terms(self._pixels.clamp(0, 1)))
-        return Stylised(self.image, self._first, last)
+        _, best = self._visit()  # the last step made pixels that nothing has judged yet
+        return Stylised(self.image, self._first, self._step(self._options.steps, best))
+
+    def _visit(self) -> tuple[_Evaluation, _Evaluation]:
+        """The pixels as they are and the best so far; in float32, from the best ones on, if a number overflows."""
+        here = self._evaluate(self._pixels)
+        if not here.is_finite and self._dtype is not torch.float32:
+            self._dtype = torch.float32
+            self._set_up()
+            here, self._best = self._evaluate(self._best.pixels if self._best else self._pixels), None
+        if not here.is_finite:
+            raise NumericalError("The optimisation left the range of float32: lower the weights or `learning_rate`.")
+        if self._best is None or here.cost < self._best.cost:
+            self._best = here
+        return here, self._best
 
     def _set_up(self) -> None:
-        """Everything of the cost that does not change, and the pixels to begin with."""
+        """Everything of the cost that does not change, and a descent that remembers nothing."""
         options = self._options
         with torch.no_grad():
             self._targets = self._activations(self._content, list(options.content_layers))
             style = self._activations(self._style, list(options.style_layers))
             self._grams = {layer: costs.mean_gram_matrix(a) for layer, a in style.items()}
-        match options.init:
+        self._descent = _descent(options)
+
+    def _start(self) -> Tensor:
+        match self._options.init:
             case Init.CONTENT:
-                start = self._content.clone(memory_format=torch.contiguous_format)  # torch's L-BFGS flattens it
+                return self._content.clamp(0, 1)
             case Init.NOISE:
-                generator = torch.Generator().manual_seed(options.seed)
-                start = torch.rand(self._content.shape, generator=generator).to(self._device)
-        self._first = None
-        self._pixels = start.requires_grad_(True)
-        rate = options.learning_rate or LEARNING_RATES[options.optimiser]
-        match options.optimiser:
-            case Optimiser.ADAM:
-                self._optimiser: torch.optim.Optimizer = torch.optim.Adam([self._pixels], lr=rate)
-            case Optimiser.LBFGS:
-                self._optimiser = torch.optim.LBFGS(
-                    [self._pixels],
-                    lr=rate,
-                    max_iter=1,  # one evaluation a step, as Adam makes
-                    history_size=HISTORY,
-                    tolerance_grad=0,
-                    tolerance_change=0,
-                )
+                # drawn on the CPU, so that a seed means the same picture on every device
+                generator = torch.Generator().manual_seed(self._options.seed)
+                return torch.rand(self._content.shape, generator=generator).to(self._device)
+            case _:
+                assert_never(self._options.init)
 
-    def _advance(self, number: int) -> Step:
-        """One evaluation of the cost, one change of the pixels."""
-        seen: list[Step] = []
-
-        def closure() -> float:
-            self._optimiser.zero_grad()
-            content, style, cost = self._terms(self._pixels)
-            cost.backward()  # type: ignore[no-untyped-call]
-            seen.append(self._step(number, content, style, cost))
-            return seen[-1].cost
-
-        self._optimiser.step(closure)
-        return seen[0]
-
-    def _retreat(self) -> None:
-        """Begin again in float32; when that was it already, give up."""
-        if self._dtype is torch.float32:
-            raise NumericalError("The optimisation left the range of float32: lower the weights or `learning_rate`.")
-        self._dtype = torch.float32
-        self._set_up()
-
-    def _terms(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Content cost, style cost and their weighted sum."""
+    def _evaluate(self, pixels: Tensor) -> _Evaluation:
+        """The terms of equation 7 and dJ/dG."""
         options = self._options
-        generated = self._activations(pixels, self._layers)
-        weighted = [
-            weight * costs.content_cost(self._targets[layer], generated[layer])
-            for layer, weight in options.content_layers.items()
-        ]
-        content = torch.stack(weighted).sum()
-        style = costs.style_cost(self._grams, generated, options.style_layers)
+        generated = pixels.detach().requires_grad_(True)
+        seen = self._activations(generated, self._layers)
+        content = torch.zeros((), device=self._device)
+        for layer, weight in options.content_layers.items():
+            content = content + weight * costs.content_cost(self._targets[layer], seen[layer])
+        style = costs.style_cost(self._grams, seen, options.style_layers)
         cost = options.alpha * content + self._beta * style
         if options.tv_weight:
-            cost = cost + options.tv_weight * costs.total_variation(pixels)
-        return content, style, cost
+            cost = cost + options.tv_weight * costs.total_variation(generated)
+        (gradient,) = torch.autograd.grad(cost, generated)
+        return _Evaluation(pixels, content.item(), style.item(), cost.item(), gradient.contiguous())
 
-    def _step(self, number: int, content: Tensor, style: Tensor, cost: Tensor) -> Step:
-        return Step(number, self._options.steps, content.item(), style.item(), cost.item())
+    def _step(self, number: int, best: _Evaluation) -> Step:
+        return Step(number, self._options.steps, best.content_cost, best.style_cost, best.cost)
 
     def _activations(self, pixels: Tensor, layers: list[str]) -> dict[str, Tensor]:
         half = self._dtype is not torch.float32
@@ -171,6 +168,23 @@ class Optimisation:
             channels_last = pixels.contiguous(memory_format=torch.channels_last)
             found: dict[str, Tensor] = self._features(channels_last, layers, pooling=self._options.pooling)
         return found
+
+
+def _descent(options: FineOptions) -> Descent:
+    rate = options.learning_rate or LEARNING_RATES[options.optimiser]
+    match options.optimiser:
+        case Optimiser.ADAM:
+            return ProjectedAdam(rate)
+        case Optimiser.LBFGS:
+            return ProjectedLbfgs(rate)
+        case _:
+            assert_never(options.optimiser)
+
+
+def _fastest_dtype(device: torch.device) -> torch.dtype:
+    """bfloat16 where the device computes in it. Not float16: the gradients of the style cost exceed its range."""
+    fast = torch.cuda.is_bf16_supported() if device.type == "cuda" else cpu_has_bfloat16()
+    return torch.bfloat16 if fast else torch.float32
 
 
 def optimise(

@@ -66,8 +66,10 @@ class FineOptions:
 
     def validated(self) -> "FineOptions":
         """Raises InvalidField, naming the option and its range."""
-        check_layers(self.content_layers)
-        check_layers(self.style_layers)
+        for option, layers in (("content_layers", self.content_layers), ("style_layers", self.style_layers)):
+            if not layers:
+                raise InvalidField(f"`{option}` must name at least one layer; set its weight to 0 to leave it out.")
+            check_layers(layers)
         weights = {
             "alpha": self.alpha,
             "beta": self.beta,

@@ -47,8 +47,8 @@ def test_a_style_of_ones_own(api: Api, worker: FakeWorker, store: MemoryStore) -
     [
         ((120, 80), {}, 120),
         ((80, 120), {}, 120),
-        ((1500, 20), {}, 1024),
-        ((1500, 20), FINE, 384),
+        ((1500, 30), {}, 1024),
+        ((1500, 80), FINE, 384),
         ((300, 20), FINE, 300),
         ((20, 20), {}, 64),
         ((120, 80), {"size": "64"}, 64),
@@ -121,3 +121,11 @@ def test_weights_that_leave_nothing_to_optimise_are_refused(api: Api) -> None:
     answer = api.upload("/v1/stylizations", fields, content=PHOTO)
     assert answer.status_code == 422
     assert "nothing to optimise" in answer.get_json()["detail"]
+
+
+def test_a_picture_too_narrow_for_the_network_is_refused(api: Api) -> None:
+    ribbon = picture(size=(1500, 20))
+    answer = api.upload("/v1/stylizations", {"style_id": "poppies", "size": "512"}, content=ribbon)
+    assert answer.status_code == 422
+    assert answer.get_json()["code"] == "image_too_small"
+    assert "7 px" in answer.get_json()["detail"]
