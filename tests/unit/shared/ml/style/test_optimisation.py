@@ -223,7 +223,7 @@ def test_an_absurd_rate_cannot_leave_the_range_of_pixels(
     )
     assert done.last.cost <= told[0].cost
     assert [step.cost for step in told] == sorted((step.cost for step in told), reverse=True)
-    assert 0 <= done.image.min()
+    assert done.image.min() >= 0
     assert done.image.max() <= 1
 
 
