@@ -72,6 +72,18 @@ def _register(app: Celery, task: Task, handler: Handler) -> None:
         handler(job_id)
 
 
+def _beat_schedule(work: Plan) -> dict[str, dict[str, object]]:
+    """What the role does by itself. A turn that was not taken in time is worth nothing: the next is on its way."""
+    return {
+        task.value: {
+            "task": task.value,
+            "schedule": interval,
+            "options": {"queue": work.queues[0].value, "expires": interval * 5},
+        }
+        for task, interval in work.schedule.items()
+    }
+
+
 def run(role: Role, services: Services) -> int:
     """Consume the role's queues until a signal ends the process; its exit status."""
     work = plan(role, services)
@@ -81,15 +93,7 @@ def run(role: Role, services: Services) -> int:
     app = services.celery
     for task, handler in work.tasks.items():
         _register(app, task, handler)
-    app.conf.beat_schedule = {
-        task.value: {
-            "task": task.value,
-            "schedule": interval,
-            # One that was not taken in time is worth nothing: the next is on its way.
-            "options": {"queue": work.queues[0].value, "expires": interval * 5},
-        }
-        for task, interval in work.schedule.items()
-    }
+    app.conf.beat_schedule = _beat_schedule(work)
 
     def ready(**_: object) -> None:
         signs.start()

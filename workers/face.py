@@ -68,14 +68,7 @@ class FaceWorker:
         """
         face = self._reader.one_face(payload.image_key)
         if isinstance(face, Refusal):
-            refused = EnrolmentResult(
-                verdict=face.verdict,
-                reason=face.reason,
-                person=payload.person,
-                box=face.view.box if face.view else None,
-                quality=face.view.quality if face.view else None,
-            )
-            return refused, self._reader.model
+            return _not_enrolled(payload.person, face), self._reader.model
         template = Template(
             person=payload.person,
             face=payload.face,
@@ -187,6 +180,16 @@ class FaceWorker:
             person = None
         if person is None or person.uid != payload.person_uid:
             raise PersonChanged(f"The person {payload.person!r} was erased before the enrolment was done.")
+
+
+def _not_enrolled(person: str, face: Refusal) -> EnrolmentResult:
+    return EnrolmentResult(
+        verdict=face.verdict,
+        reason=face.reason,
+        person=person,
+        box=face.view.box if face.view else None,
+        quality=face.view.quality if face.view else None,
+    )
 
 
 def _refused(face: Refusal) -> RecognisedFace:

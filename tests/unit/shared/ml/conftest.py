@@ -1,6 +1,5 @@
-"""The weights, fetched once, and the sample portraits."""
+"""The sample portraits, and the face models with their weights."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,29 +9,13 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from shared.errors import WeightsNotFound
 from shared.ml.face.detector import FaceDetector
 from shared.ml.face.embedder import FaceEmbedder
-from shared.ml.weights import REGISTRY, YUNET, Supply, default_cache_dir, fetch, fetch_all
+from shared.ml.weights import YUNET, fetch
 
 Image = npt.NDArray[np.uint8]  # (H, W, 3) RGB
 
 PORTRAITS = Path(__file__).parents[3] / "data" / "faces"
-
-
-@pytest.fixture(scope="session")
-def weights_dir() -> Path:
-    """The user's own cache, filled; tests read it and never write anything else into it."""
-    local = os.environ.get("LIKENESS_WEIGHTS_DIR")
-    supply = Supply(local_dir=Path(local) if local else None)
-    cache = default_cache_dir()
-    try:
-        list(fetch_all(REGISTRY, cache, supply=supply))
-    except WeightsNotFound as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(f"the models cannot be fetched here: {error}")
-    return cache
 
 
 @pytest.fixture(scope="session")
