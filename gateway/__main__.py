@@ -9,9 +9,9 @@ from types import FrameType
 from typing import Any
 
 from apiflask import APIFlask
-from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
-from gunicorn.glogging import Logger  # type: ignore[import-untyped]
-from gunicorn.workers.gthread import ThreadWorker  # type: ignore[import-untyped]
+from gunicorn.app.base import BaseApplication
+from gunicorn.glogging import Logger
+from gunicorn.workers.gthread import ThreadWorker
 
 from gateway import wsgi
 from gateway.prefer import LONGEST_WAIT_S

@@ -20,6 +20,7 @@ import structlog
 from apiflask import APIFlask
 from apiflask import HTTPError as ApiFlaskError
 from flask import Response, request
+from gunicorn.http.errors import ParseException
 from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import HTTPException
 
@@ -156,6 +157,7 @@ def register(app: APIFlask) -> None:
     app.register_error_handler(LikenessError, _expected)
     app.register_error_handler(ApiFlaskError, _apiflask)
     app.register_error_handler(HTTPException, _werkzeug)
+    app.register_error_handler(ParseException, _unreadable)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -173,6 +175,11 @@ def _expected(error: LikenessError) -> Response:
             headers = {}
     detail = GONE if isinstance(error, ObjectNotFound) else str(error)  # object keys are nobody's business
     return problem(status, error.code, detail, headers=headers)
+
+
+def _unreadable(_: ParseException) -> Response:
+    """The server's parser meets a chunked body only while it is read."""
+    return problem(400, MalformedBody.code, "The body is not encoded as its Transfer-Encoding says.")
 
 
 def _apiflask(error: ApiFlaskError) -> Response:

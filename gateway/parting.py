@@ -5,6 +5,7 @@ from typing import Any
 
 import structlog
 from flask import Response, g, request
+from gunicorn.http.errors import ParseException
 
 from gateway.context import context, request_id
 
@@ -48,7 +49,7 @@ def _discard_rest_of_body() -> None:
             if not piece:
                 return
             left -= len(piece)
-    except OSError:  # the client is gone or silent; the answer is written anyway
+    except (OSError, ParseException):  # the client is gone, silent or confused; the answer is written anyway
         return
 
 

@@ -125,6 +125,17 @@ def test_a_body_that_breaks_off_holds_no_thread(server: Running, http: httpx.Cli
     assert http.get("/healthz").status_code == 200
 
 
+@pytest.mark.parametrize("kind", ["application/json", "multipart/form-data; boundary=x"])
+def test_a_body_with_broken_chunks_is_malformed(server: Running, http: httpx.Client, kind: str) -> None:
+    with socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])), timeout=30) as client:
+        head = f"POST /v1/comparisons HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.token}\r\n"
+        client.sendall(f"{head}Content-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{{}}\r\n".encode())
+        answer = client.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"application/problem+json" in answer
+    assert http.get("/healthz").status_code == 200
+
+
 def test_a_chunked_upload_within_the_limit_is_taken(http: httpx.Client) -> None:
     built = httpx.Request("POST", "http://x", files={"image_a": PHOTO, "image_b": PHOTO})
     body = built.read()
