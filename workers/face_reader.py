@@ -1,5 +1,7 @@
 """From the key of an uploaded photo to faces with embeddings: what every face task begins with."""
 
+import os
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -68,6 +70,8 @@ class FaceReader:
         self._limits = limits
         self._detector = detector
         self._batcher = batcher
+        # A photo may decode to 150 MB: no more of them at a time than there are cores to look at them.
+        self._looking = threading.BoundedSemaphore(os.cpu_count() or 1)
         self.executor = executor
         self.device: torch.device = embedder.device
         self.model = Model(name=embedder.name, digest=embedder.digest)
@@ -104,17 +108,17 @@ class FaceReader:
         Raises:
             ObjectNotFound, StorageUnavailable, InvalidImage
         """
-        image = self._read(key)
-        chosen = verification.one_face(self._detector.detect(image))
-        match chosen:
-            case Verdict.MULTIPLE_FACES:
-                reason = "Several faces of similar size: send a photo of one person, or crop it to one."
-                return Refusal(chosen, reason)
-            case Verdict():
-                reason = "No face was found: send a photo that shows the whole face from the front."
-                return Refusal(Verdict.NO_FACE, reason)
-            case DetectedFace():
-                return self._embed([self._assess(image, chosen)])[0]
+        data = self._store.get(key)
+        with self._looking:
+            image = self._decode(data)
+            chosen = verification.one_face(self._detector.detect(image))
+            seen = self._assess(image, chosen) if isinstance(chosen, DetectedFace) else None
+        if seen is not None:
+            return self._embed([seen])[0]
+        if chosen is Verdict.MULTIPLE_FACES:
+            reason = "Several faces of similar size: send a photo of one person, or crop it to one."
+            return Refusal(Verdict.MULTIPLE_FACES, reason)
+        return Refusal(Verdict.NO_FACE, "No face was found: send a photo that shows the whole face from the front.")
 
     def all_faces(self, key: str) -> list[Face | Refusal]:
         """Every face of a photo, the largest first, at most MOST_FACES; refusals carry the face's view.
@@ -122,11 +126,14 @@ class FaceReader:
         Raises:
             ObjectNotFound, StorageUnavailable, InvalidImage
         """
-        image = self._read(key)
-        return self._embed([self._assess(image, face) for face in self._detector.detect(image)[:MOST_FACES]])
+        data = self._store.get(key)
+        with self._looking:
+            image = self._decode(data)
+            seen = [self._assess(image, face) for face in self._detector.detect(image)[:MOST_FACES]]
+        return self._embed(seen)
 
-    def _read(self, key: str) -> Pixels:
-        return np.asarray(images.decode(self._store.get(key), self._limits))
+    def _decode(self, data: bytes) -> Pixels:
+        return np.asarray(images.decode(data, self._limits))
 
     def _assess(self, image: Pixels, face: DetectedFace) -> _Seen:
         crop = align(image, face.landmarks)

@@ -90,7 +90,8 @@ def _introduce(info: StackInfo, home: Path) -> None:
     console.print(f"  API       {info.url}/docs")
     console.print("  console   comes with a later release; until then /docs lets you try every call")
     console.print(f"  API key   {info.api_key}")
-    console.print(f"  details   {home}/stack.json   logs: {home}/logs\n")
+    console.print(f"  details   {home}/stack.json", soft_wrap=True)
+    console.print(f"  logs      {home}/logs\n", soft_wrap=True)
     console.print(f"  curl -H 'Authorization: Bearer {info.api_key}' {info.url}/v1/styles\n", soft_wrap=True)
     console.print("Ctrl-C or `make down` stops it.")
 
