@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from gateway.client.demo.run import run_demo
+from gateway.client.demo.script import DEMO
 from shared.embedded.stack import Stack, StackInfo, stop
 from shared.errors import LikenessError
 from shared.settings import load_settings
@@ -28,12 +29,12 @@ def up(
     face_workers: Annotated[int, typer.Option(min=1, help="face worker processes")] = 1,
 ) -> None:
     """Start the whole system on this machine and stay in the foreground; Ctrl-C stops it."""
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
     stack = Stack(home, port=port, face_workers=face_workers)
     with console.status("starting") as status:
         info = stack.up(status.update)
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
     try:
         _introduce(info, stack.home)
         ended.wait()
@@ -65,6 +66,7 @@ def demo(
     try:
         ok = run_demo(
             info,
+            DEMO,
             photos=PROJECT / "tests/data/faces",
             paintings=PROJECT / "shared/style_library",
             output=output,
@@ -97,7 +99,8 @@ def _introduce(info: StackInfo, home: Path) -> None:
 
 
 def main() -> None:
-    """Errors that were foreseen are one line, not a traceback."""
+    """Errors that were foreseen are one line, not a traceback; SIGTERM stops what was started, as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         app()
     except (LikenessError, OSError) as error:

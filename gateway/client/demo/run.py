@@ -20,8 +20,8 @@ from rich.progress import (
 from rich.table import Table
 
 from gateway.client.api import Client
-from gateway.client.demo import script
 from gateway.client.demo.contact_sheet import Section, Tile, render
+from gateway.client.demo.script import Enrolment, Recognition, Script, Stylization, Verification
 from shared.embedded.stack import StackInfo
 
 
@@ -41,6 +41,7 @@ class Request:
 class Demo:
     """Runs the script against a stack and collects what it answered."""
 
+    script: Script
     client: Client
     photos: Path
     paintings: Path
@@ -50,11 +51,13 @@ class Demo:
     sections: list[Section] = field(default_factory=list)
 
     def run(self) -> None:
-        self.client.create_gallery(script.GALLERY)
-        self._section("Enrolled from one photo each", script.ENROLMENTS, self._enrol)
-        self._section("Is this the claimed person? (1:1)", script.VERIFICATIONS, self._verify)
-        self._section("Who is this? (1:K)", script.RECOGNITIONS, self._recognise)
-        painted = [tile for step in script.STYLIZATIONS for tile in self._stylize(step)]
+        made, elapsed = _timed(lambda: self.client.create_gallery(self.script.gallery))
+        ok = made["id"] == self.script.gallery
+        self.requests.append(Request("POST /v1/galleries", "", "created", "created" if ok else str(made), elapsed, ok))
+        self._section("Enrolled from one photo each", self.script.enrolments, self._enrol)
+        self._section("Is this the claimed person? (1:1)", self.script.verifications, self._verify)
+        self._section("Who is this? (1:K)", self.script.recognitions, self._recognise)
+        painted = [tile for step in self.script.stylizations for tile in self._stylize(step)]
         self.sections.append(Section("Repainted", painted))
 
     def _section(self, heading: str, steps: Any, act: Callable[[Any], Tile]) -> None:
@@ -65,23 +68,23 @@ class Demo:
             self.progress.advance(task)
         self.sections.append(Section(heading, tiles))
 
-    def _enrol(self, step: script.Enrolment) -> Tile:
+    def _enrol(self, step: Enrolment) -> Tile:
         photo = self.photos / step.photo
-        job, elapsed = _timed(lambda: self.client.enrol(script.GALLERY, step.person, photo))
+        job, elapsed = _timed(lambda: self.client.enrol(self.script.gallery, step.person, photo))
         ok = self._note("POST /v1/galleries/{g}/persons/{p}/faces", step.photo, "enrolled", job, elapsed)
         return Tile(photo.read_bytes(), step.person, f"{elapsed} ms", ok, _boxes(job["result"]))
 
-    def _verify(self, step: script.Verification) -> Tile:
+    def _verify(self, step: Verification) -> Tile:
         photo = self.photos / step.photo
-        job, elapsed = _timed(lambda: self.client.verify(script.GALLERY, step.claimed, photo))
+        job, elapsed = _timed(lambda: self.client.verify(self.script.gallery, step.claimed, photo))
         ok = self._note("POST /v1/galleries/{g}/verifications", step.photo, step.expected, job, elapsed)
         result = job["result"] or {}
         note = f"{_score(result)}as {step.claimed}"
         return Tile(photo.read_bytes(), _verdict(job), note, ok, _boxes(result.get("face")))
 
-    def _recognise(self, step: script.Recognition) -> Tile:
+    def _recognise(self, step: Recognition) -> Tile:
         photo = self.photos / step.photo
-        job, elapsed = _timed(lambda: self.client.recognise(script.GALLERY, photo))
+        job, elapsed = _timed(lambda: self.client.recognise(self.script.gallery, photo))
         result = job["result"] or {}
         endpoint = "POST /v1/galleries/{g}/recognitions"
         expected = f"{step.expected} {step.person}" if step.person else step.expected
@@ -92,7 +95,7 @@ class Demo:
         boxes = [box for face in faces for box in _boxes(face)]
         return Tile(photo.read_bytes(), _verdict(job), note, ok, boxes)
 
-    def _stylize(self, step: script.Stylization) -> list[Tile]:
+    def _stylize(self, step: Stylization) -> list[Tile]:
         content = self.photos / step.content
         options: dict[str, str | float] = {"mode": step.mode, "size": step.size}
         if step.steps:
@@ -139,13 +142,15 @@ class Demo:
         return ok
 
 
-def run_demo(stack: StackInfo, *, photos: Path, paintings: Path, output: Path, console: Console) -> bool:
+def run_demo(
+    stack: StackInfo, script: Script, *, photos: Path, paintings: Path, output: Path, console: Console
+) -> bool:
     """Drive a running stack; True when every verdict is the expected one."""
     output.mkdir(parents=True, exist_ok=True)
     text = TextColumn("{task.description}")
     columns = (SpinnerColumn(), text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Client(stack.url, stack.api_key) as client, Progress(*columns, console=console) as progress:
-        demo = Demo(client, photos, paintings, output, progress)
+        demo = Demo(script, client, photos, paintings, output, progress)
         demo.run()
     ok = all(request.ok for request in demo.requests)
     report = {"ok": ok, "requests": [asdict(request) for request in demo.requests]}
