@@ -1,6 +1,8 @@
 """Run the gateway: `python -m gateway --host 127.0.0.1 --port 8000`. Settings: see .env.example."""
 
 import argparse
+import socket
+import struct
 import sys
 import threading
 from collections.abc import Callable
@@ -22,6 +24,9 @@ from shared.settings import load_settings
 Build = Callable[[threading.Event], APIFlask]
 
 
+HEADER_SILENCE_S = 5  # a client that begins a request and then says nothing for so long has gone
+
+
 class OneLog(Logger):  # type: ignore[misc]
     """Gunicorn's messages go where ours go; gateway/parting.py writes the line of each request."""
 
@@ -30,9 +35,27 @@ class OneLog(Logger):  # type: ignore[misc]
         self.error_log.handlers.clear()
         self.error_log.propagate = True
 
+    def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """A client that fell silent is no error of ours, and must not be able to fill the log."""
+        if isinstance(sys.exc_info()[1], BlockingIOError):
+            self.debug(msg, *args)
+        else:
+            super().exception(msg, *args, **kwargs)
+
 
 class Worker(ThreadWorker):  # type: ignore[misc]
-    """Tells waiting requests and open event streams that the process ends, or they would hold it up."""
+    """Tells waiting requests and open event streams that the process ends, or they would hold it up.
+
+    Nor may silent clients hold its threads: gunicorn reads a request's head without any limit of time, so
+    the listening sockets get one that the kernel hands on to each connection. gateway/gatekeeper.py sets
+    the limit for all that follows.
+    """
+
+    def init_process(self) -> None:
+        for listener in self.sockets:
+            silence = struct.pack("ll", HEADER_SILENCE_S, 0)
+            listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, silence)
+        super().init_process()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self.app.stopping.set()

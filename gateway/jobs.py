@@ -105,7 +105,7 @@ def get_job_image(job: str) -> Response:
 
 
 @blueprint.get("/<id:job>/events")
-@operation(Operation({200: EVENT_STREAM}))
+@operation(Operation({200: EVENT_STREAM, 204: None}))
 def stream_events(job: str) -> Response:
     """Follow a job as server-sent events: `queued`, `running`, `progress` and the last one, its outcome.
 
@@ -115,6 +115,8 @@ def stream_events(job: str) -> Response:
     if not re.fullmatch(EVENT_ID, after):
         raise InvalidField("`Last-Event-ID` must be the id of an event of this job.")
     found = services().jobs.get(caller().tenant, job)
+    if found.status.finished and not services().jobs.events(job, after, block=False):
+        return Response(status=204)  # an EventSource then stops coming back
     return Response(_stream(services(), found, after), mimetype=EVENT_STREAM)
 
 

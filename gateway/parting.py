@@ -13,6 +13,8 @@ log = structlog.get_logger("gateway")
 
 DISCARD_BYTES = 256 * 2**20
 DISCARD_S = 20.0
+STRANGER_S = 3.0  # as long, for a client without a key
+SILENCE_S = 1.0  # whoever sends nothing for so long is waiting for the answer
 PIECE = 64 * 2**10
 
 
@@ -33,18 +35,18 @@ def finish(response: Response) -> Response:
 def _discard_rest_of_body() -> None:
     """Read what the client still sends: while sending it would see a reset connection, not the answer.
 
-    Without a key a client gets no more of this than the largest body that would be read anyway.
+    Without a key a client gets little of this, or strangers could hold every thread.
     """
     environ = request.environ
     if not environ.get("wsgi.input_terminated"):
         return  # only then does the stream end by itself
     source, socket = environ["wsgi.input"], environ.get("gunicorn.socket")
     left = DISCARD_BYTES if "caller" in g else context().settings.limits.body_bytes
-    until = time.monotonic() + DISCARD_S
+    until = time.monotonic() + (DISCARD_S if "caller" in g else STRANGER_S)
     try:
         while left > 0 and (seconds := until - time.monotonic()) > 0:
             if socket is not None:
-                socket.settimeout(seconds)
+                socket.settimeout(min(seconds, SILENCE_S))
             piece = source.read(min(PIECE, left))
             if not piece:
                 return

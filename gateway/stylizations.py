@@ -51,7 +51,6 @@ class Stylization(Body):
     size: int | None = Field(
         None,
         ge=LEAST_SIDE,
-        le=100_000,
         description="long side of the output, px; default: the content's, at most 1024 (fast) or 384 (fine)",
     )
     format: ImageFormat = ImageFormat.JPEG
@@ -112,7 +111,9 @@ def stylize() -> Response:
     sizes = context().uploads.check(sent.pictures())
 
     size = sent.size or _default_size(sent.mode, max(sizes["content"]))
-    _check_shape(sizes["content"], size)
+    _check_shape("content", sizes["content"], size)
+    if sent.mode is StyleMode.FINE and "style" in sizes:
+        _check_shape("style", sizes["style"], size)
 
     def payload(keys: Mapping[str, str]) -> StylizationPayload:
         return StylizationPayload(
@@ -138,12 +139,12 @@ def _check_limits(sent: Stylization, limits: LimitSettings) -> None:
         raise InvalidField(f"`steps` must be an integer from 1 to {limits.fine_steps:,}.")
 
 
-def _check_shape(content: tuple[int, int], size: int) -> None:
+def _check_shape(field: str, sides: tuple[int, int], size: int) -> None:
     """VGG-16 halves a picture four times, so its short side needs sixteen pixels."""
-    short = round(size * min(content) / max(content))
+    short = round(size * min(sides) / max(sides))
     if short < LEAST_SHORT_SIDE:
         raise ImageTooSmall(
-            f"`content` is so narrow that at size={size} its short side would have {short} px; "
+            f"`{field}` is so narrow that at size={size} its short side would have {short} px; "
             f"at least {LEAST_SHORT_SIDE} px are needed. Ask for a larger `size`, or crop the picture."
         )
 

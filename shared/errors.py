@@ -14,6 +14,7 @@ LikenessError
 │   ├── GalleryNotFound
 │   ├── PersonNotFound
 │   ├── FaceNotFound
+│   ├── NoFaceEnrolled      the person is there, but has no template to compare with
 │   ├── JobNotFound
 │   ├── StyleNotFound
 │   └── ObjectNotFound      nothing is stored under that key
@@ -97,6 +98,10 @@ class PersonNotFound(NotFound):
 
 class FaceNotFound(NotFound):
     code = "face_not_found"
+
+
+class NoFaceEnrolled(NotFound):
+    code = "no_face_enrolled"
 
 
 class JobNotFound(NotFound):

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from shared.errors import GalleryNotFound, PersonChanged, PersonNotFound
+from shared.errors import GalleryNotFound, NoFaceEnrolled, PersonChanged, PersonNotFound
 from shared.gallery_store import GalleryStore, Template
 from shared.ml.face import verification
 from shared.ml.face.gallery import fuse
@@ -103,7 +103,7 @@ class FaceWorker:
         templates = self._galleries.person_templates(held.job.tenant, payload.gallery, payload.person)
         if not templates:
             self._galleries.get_person(held.job.tenant, payload.gallery, payload.person)
-            raise PersonNotFound(f"The person {payload.person!r} has no enrolled face. Enrol one first.")
+            raise NoFaceEnrolled(f"The person {payload.person!r} has no enrolled face. Enrol one first.")
         for template in templates:
             check_model(template, self._reader.model.digest)
         face = self._reader.one_face(payload.image_key)

@@ -156,6 +156,7 @@ class Stack:
     def _claim_folder(self) -> None:
         """Refuse when the folder's stack runs; end what a killed supervisor left behind."""
         self.home.mkdir(parents=True, exist_ok=True)
+        self.home.chmod(0o700)  # templates are biometric data, whatever mode the servers give their files
         info = read_info(self.home)
         if info is None:
             return

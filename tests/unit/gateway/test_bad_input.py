@@ -126,7 +126,7 @@ STYLE: dict[str, tuple[Fields, tuple[str, ...]]] = {
     "strength in fine mode": ({**FINE, "strength": "0.5"}, ("mode=fast",)),
     "mode": ({"mode": "slow"}, ("fast, fine",)),
     "format": ({"format": "gif"}, ("jpeg, png, webp",)),
-    "size 63": ({"size": "63"}, ("from 64",)),
+    "size 63": ({"size": "63"}, ("at least 64",)),
     "size too large": ({"size": "2049"}, ("from 64 to 2,048",)),
     "size too large in fine mode": ({**FINE, "size": "1025"}, ("from 64 to 1,024",)),
     "steps -1": ({**FINE, "steps": "-1"}, ("`steps`", "at least 1")),

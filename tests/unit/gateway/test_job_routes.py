@@ -274,6 +274,13 @@ def test_a_broken_stream_is_resumed_without_a_gap_or_a_repeat(api: Api, worker: 
         assert whole[:seen] + rest == whole
 
 
+def test_when_nothing_is_left_to_tell_an_event_source_is_sent_away(api: Api, worker: FakeWorker) -> None:
+    """It reconnects after every stream that ends, unless it gets 204."""
+    path = f"/v1/jobs/{three_steps(api, worker)}/events"
+    last = events(api.get(path).text)[-1]["id"]
+    assert api.get(path, headers={"Last-Event-ID": last}).status_code == 204
+
+
 def test_events_come_while_they_happen(api: Api, worker: FakeWorker) -> None:
     job_id = stylize(api)
     told: list[dict[str, str]] = []

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,6 +115,33 @@ def test_a_large_body_for_a_route_that_is_not_there_gets_its_answer(http: httpx.
 def test_a_body_without_a_key_gets_its_answer(http: httpx.Client) -> None:
     answer = http.post("/v1/comparisons", content=bytes(20 * MEBIBYTE), headers={"Authorization": ""})
     assert answer.status_code == 401
+
+
+def connect(server: Running) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])), timeout=30)
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        pytest.param("GET /healthz HTTP/1.1\r\nHos", id="half a head"),
+        pytest.param("POST /v1/galleries HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{", id="half a body"),
+    ],
+)
+def test_silent_strangers_hold_no_thread_for_long(server: Running, http: httpx.Client, beginning: str) -> None:
+    with ExitStack() as stack:
+        for _ in range(16):  # twice as many as there are threads
+            stack.enter_context(connect(server)).sendall(beginning.encode())
+        assert http.get("/healthz", timeout=25).status_code == 200
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_a_large_body_that_is_only_announced_is_refused_at_once(server: Running) -> None:
+    with connect(server) as client:
+        head = f"POST /v1/comparisons HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {server.token}\r\n"
+        client.sendall(f"{head}Content-Type: application/json\r\nContent-Length: {100 * MEBIBYTE}\r\n\r\n{{".encode())
+        client.settimeout(8)
+        assert client.recv(12) == b"HTTP/1.1 413"
 
 
 def test_a_body_that_breaks_off_holds_no_thread(server: Running, http: httpx.Client) -> None:

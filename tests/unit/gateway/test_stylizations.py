@@ -129,3 +129,12 @@ def test_a_picture_too_narrow_for_the_network_is_refused(api: Api) -> None:
     assert answer.status_code == 422
     assert answer.get_json()["code"] == "image_too_small"
     assert "7 px" in answer.get_json()["detail"]
+
+
+def test_a_style_too_narrow_for_the_network_is_refused_in_fine_mode(api: Api) -> None:
+    fields = {"mode": "fine", "size": "64"}
+    ribbon = picture(size=(2000, 16))
+    answer = api.upload("/v1/stylizations", fields, content=PHOTO, style=ribbon)
+    assert answer.status_code == 422
+    assert "`style`" in answer.get_json()["detail"]
+    assert api.upload("/v1/stylizations", {"size": "64"}, content=PHOTO, style=ribbon).status_code == 202
