@@ -7,20 +7,14 @@ from contextlib import contextmanager, suppress
 
 from shared import images
 from shared.errors import InvalidImage, Unavailable
-from shared.images import ImageLimits
 from shared.settings import LimitSettings
-from shared.storage import UPLOADS, ObjectStore
+from shared.storage import ObjectStore, upload_folder
 
 
 class Uploads:
     def __init__(self, store: ObjectStore, limits: LimitSettings) -> None:
         self._store = store
-        self._limits = ImageLimits(
-            max_bytes=limits.image_bytes,
-            max_pixels=limits.image_pixels,
-            max_side=limits.image_side,
-            min_side=limits.image_min_side,
-        )
+        self._limits = limits.images
         # A few KB of PNG may decode to 150 MB: no more at a time than there are cores to decode them.
         self._decoding = threading.BoundedSemaphore(os.cpu_count() or 1)
 
@@ -42,7 +36,7 @@ class Uploads:
     @contextmanager
     def kept(self, tenant: str, job_id: str, pictures: Mapping[str, bytes]) -> Iterator[dict[str, str]]:
         """Store checked pictures for a job: field -> object key. Deleted again when the body raises."""
-        keys = {field: f"{_folder(tenant, job_id)}{field}" for field in pictures}
+        keys = {field: f"{upload_folder(tenant, job_id)}{field}" for field in pictures}
         try:
             for field, data in pictures.items():
                 self._store.put(keys[field], data)
@@ -54,8 +48,4 @@ class Uploads:
     def discard(self, tenant: str, job_id: str) -> None:
         """Delete a job's pictures as far as the store can be reached; its expiry rule takes the rest."""
         with suppress(Unavailable):
-            self._store.delete_prefix(_folder(tenant, job_id))
-
-
-def _folder(tenant: str, job_id: str) -> str:
-    return f"{UPLOADS}{tenant}/{job_id}/"
+            self._store.delete_prefix(upload_folder(tenant, job_id))

@@ -11,6 +11,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, SecretStr, Vali
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import ConfigurationError
+from shared.images import ImageLimits
 
 PLACEHOLDERS = frozenset({"", "changeme", "change-me", "minioadmin", "password", "secret", "admin"})
 
@@ -69,6 +70,16 @@ class LimitSettings(_Section):
     fast_side: int = Field(2048, gt=0, description="longest side of a fast stylisation, px")
     fine_side: int = Field(1024, gt=0, description="longest side of a fine stylisation, px")
     fine_steps: int = Field(1000, gt=0, description="most steps of a fine stylisation")
+
+    @property
+    def images(self) -> ImageLimits:
+        """Those that hold for every picture."""
+        return ImageLimits(
+            max_bytes=self.image_bytes,
+            max_pixels=self.image_pixels,
+            max_side=self.image_side,
+            min_side=self.image_min_side,
+        )
 
 
 class JobSettings(_Section):

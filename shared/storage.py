@@ -23,6 +23,11 @@ IMAGES = "images/"
 _T = TypeVar("_T")
 
 
+def upload_folder(tenant: str, job_id: str) -> str:
+    """Where the pictures lie that were sent with a job, until it is finished."""
+    return f"{UPLOADS}{tenant}/{job_id}/"
+
+
 def image_key(tenant: str, job_id: str, media_type: str) -> str:
     """Where the picture that a job made lies: `images/{tenant}/{job}.{jpeg|png|webp}`."""
     return f"{IMAGES}{tenant}/{job_id}.{media_type.removeprefix('image/')}"

@@ -6,7 +6,7 @@ import structlog
 
 from shared.errors import Unavailable
 from shared.queue import Task
-from shared.storage import UPLOADS
+from shared.storage import upload_folder
 from workers.app import Handler
 from workers.services import Services
 
@@ -20,7 +20,7 @@ def housekeeping_tasks(services: Services) -> Mapping[Task, Handler]:
         try:
             done = services.jobs.sweep()
             for job in done.ended:
-                services.store.delete_prefix(f"{UPLOADS}{job.tenant}/{job.id}/")
+                services.store.delete_prefix(upload_folder(job.tenant, job.id))
                 log.info("ended", job=job.id, type=job.type.value, status=job.status.value, trace=job.trace)
         except Unavailable as error:
             log.warning("sweep", problem=str(error))  # the next one is a second away

@@ -20,7 +20,7 @@ from shared.errors import (
 )
 from shared.jobs import Beat, JobStore
 from shared.schemas import Job, JobError, JobStatus, Message, Model, Progress
-from shared.storage import UPLOADS, ObjectStore
+from shared.storage import ObjectStore, upload_folder
 
 log = structlog.get_logger("worker")
 
@@ -138,7 +138,7 @@ class JobRunner:
     def _tidy(self, job: Job | None) -> None:
         """Delete a finished job's uploads: photos are kept no longer than the work needs them."""
         if job is not None and job.status.finished:
-            self._store.delete_prefix(f"{UPLOADS}{job.tenant}/{job.id}/")
+            self._store.delete_prefix(upload_folder(job.tenant, job.id))
 
     @contextmanager
     def _holding(self, job: Job) -> Iterator[Held]:

@@ -35,7 +35,6 @@ def connect_services(settings: Settings) -> Services:
     store = S3Store(settings.s3)
     prefix = settings.redis.key_prefix
     jobs = JobStore(redis, prefix, settings.jobs, publisher(celery))
-    limits = settings.limits
     return Services(
         settings=settings,
         celery=celery,
@@ -45,5 +44,5 @@ def connect_services(settings: Settings) -> Services:
         galleries=GalleryStore(store, redis, prefix),
         presence=Presence(redis, prefix),
         runner=JobRunner(jobs, store, settings.jobs.lease_seconds),
-        limits=ImageLimits(limits.image_bytes, limits.image_pixels, limits.image_side, limits.image_min_side),
+        limits=settings.limits.images,
     )

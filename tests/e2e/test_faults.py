@@ -23,16 +23,21 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.1)
 
 
+def accept_verifications(http: httpx.Client, gallery: str, count: int) -> list[str]:
+    """Ask without waiting whether a photo shows Obama; the ids of the accepted jobs."""
+    photo = (PHOTOS / "obama-2.jpg").read_bytes()
+    path = f"/v1/galleries/{gallery}/verifications"
+    return [
+        http.post(path, files={"image": ("a.jpg", photo)}, data={"person": "obama"}).json()["id"] for _ in range(count)
+    ]
+
+
 def test_jobs_of_a_killed_worker_are_done_by_another(
     running: Stack, stack: StackInfo, client: Client, http: httpx.Client, gallery: str
 ) -> None:
     """Both face workers die with jobs in hand; every accepted job still succeeds, once."""
     client.enrol(gallery, "obama", PHOTOS / "obama-1.jpg")
-    photo = (PHOTOS / "obama-2.jpg").read_bytes()
-    path = f"/v1/galleries/{gallery}/verifications"
-    accepted = [
-        http.post(path, files={"image": ("a.jpg", photo)}, data={"person": "obama"}).json()["id"] for _ in range(12)
-    ]
+    accepted = accept_verifications(http, gallery, 12)
     for name in ("face-1", "face-2"):
         os.kill(running.supervisor.pid(name), signal.SIGKILL)
     jobs = [list(client.progress(job_id))[-1] for job_id in accepted]
@@ -57,11 +62,7 @@ def test_a_killed_redis_loses_no_accepted_job(
     running: Stack, stack: StackInfo, client: Client, http: httpx.Client, gallery: str
 ) -> None:
     client.enrol(gallery, "obama", PHOTOS / "obama-1.jpg")
-    photo = (PHOTOS / "obama-2.jpg").read_bytes()
-    path = f"/v1/galleries/{gallery}/verifications"
-    accepted = [
-        http.post(path, files={"image": ("a.jpg", photo)}, data={"person": "obama"}).json()["id"] for _ in range(8)
-    ]
+    accepted = accept_verifications(http, gallery, 8)
     os.kill(running.supervisor.pid("redis"), signal.SIGKILL)
     wait_for(lambda: servers.redis_answers(stack.redis), 30)
 
