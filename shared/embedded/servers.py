@@ -95,6 +95,8 @@ def redis_answers(url: str) -> bool:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner may read."""
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+    """Write a file that only its owner may read; whoever reads it meanwhile sees the old text or the new, whole."""
+    unfinished = path.with_name(f".{path.name}.new")
+    with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)
+    unfinished.replace(path)
