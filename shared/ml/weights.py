@@ -13,7 +13,7 @@ import argparse
 import os
 import pkgutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
@@ -23,8 +23,12 @@ from uuid import uuid4
 
 from shared.errors import WeightsCorrupt, WeightsError, WeightsNotFound
 from shared.ml.weight_registry import (
+    DLIB_RESNET,
     MAGENTA_PREDICT,
     MAGENTA_TRANSFORM,
+    MINIFASNET_V1SE,
+    MINIFASNET_V2,
+    OPTIONAL,
     REGISTRY,
     SFACE,
     VGG16,
@@ -40,8 +44,12 @@ if TYPE_CHECKING:  # torch takes a second to import, and `fetch` has no use for 
     import torch
 
 __all__ = [
+    "DLIB_RESNET",
     "MAGENTA_PREDICT",
     "MAGENTA_TRANSFORM",
+    "MINIFASNET_V1SE",
+    "MINIFASNET_V2",
+    "OPTIONAL",
     "REGISTRY",
     "SFACE",
     "VGG16",
@@ -161,8 +169,8 @@ def _write(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Fetch, check and convert every model; 0 when all are there."""
+def main(arguments: list[str] | None = None, *, optional: Sequence[Weights] = OPTIONAL) -> int:
+    """Fetch, check and convert every model; 0 when all but the optional ones are there."""
     parser = argparse.ArgumentParser(prog="python -m shared.ml.weights", description=main.__doc__)
     parser.add_argument("--cache-dir", type=Path, default=default_cache_dir(), help="default: %(default)s")
     parser.add_argument(
@@ -174,7 +182,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--list", action="store_true", help="show the models and where they come from, fetch nothing")
     options = parser.parse_args(arguments)
     if options.list:
-        _say("\n".join(_describe(weights) for weights in REGISTRY))
+        _say("\n".join(_describe(weights) for weights in (*REGISTRY, *optional)))
         return 0
     supply = Supply(local_dir=options.local_dir)
     originals = fetch_all(REGISTRY, options.cache_dir, supply=supply)
@@ -188,6 +196,23 @@ def main(arguments: list[str] | None = None) -> int:
             return 1
         megabytes = weights.size / 1e6
         _say(f"[{number}/{len(REGISTRY)}] {weights.name}: {megabytes:.1f} MB, {weights.digest}, ready")
+    return _prepare_optional(optional, options.cache_dir, supply)
+
+
+def _prepare_optional(models: Sequence[Weights], cache: Path, supply: Supply) -> int:
+    """The same for what the system works without; 1 only when a file is not what it should be."""
+    absent = []
+    for weights in models:
+        try:
+            _converted(weights, cache, supply)
+        except WeightsNotFound:
+            absent.append(weights)
+        except WeightsError as error:
+            sys.stderr.write(f"{error}\n")
+            return 1
+    if absent:
+        names = " and ".join(f"{weights.name} ({weights.file_name})" for weights in absent)
+        _say(f"Optional, and not to be had here: {names}. docs/models.md says what is missing without them.")
     return 0
 
 

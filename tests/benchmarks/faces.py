@@ -27,7 +27,9 @@ def embedding() -> str:
         crops = list(random.integers(0, 256, (batch, 112, 112, 3), dtype=np.uint8))
         blob = np.stack(crops).transpose(0, 3, 1, 2).astype(np.float32)
 
-        times = take_turns({"ours": partial(embedder.embed, crops), "onnxruntime": partial(_run, session, blob)})
+        times = take_turns(
+            {"ours": partial(embedder.embed, [(crop,) for crop in crops]), "onnxruntime": partial(_run, session, blob)}
+        )
         ours, theirs = times["ours"].median, times["onnxruntime"].median
         rows.append([str(batch), f"{batch / ours:.0f}", f"{batch / theirs:.0f}", f"{theirs / ours:.2f}×"])
     kind = f"{device}, {str(embedder.dtype).removeprefix('torch.')}"

@@ -1,135 +1,100 @@
-"""Faces and their five landmarks, by YuNet.
+"""Every face of a photo, however large, small or turned, with its five landmarks.
 
-Wu, Peng, Yu: "YuNet: A Tiny Millisecond-level Face Detector", Machine Intelligence Research 2023,
-doi:10.1007/s11633-023-1423-y. Its training covers faces of about 10 to 300 pixels, so the image's size
-decides what it can see. Three looks, each for what the one before it misses (ms on one CPU thread, square):
+YuNet (see yunet.py) knows upright faces that are neither tiny nor larger than its input, so a photo is looked
+at in several ways, each for what the ones before it miss (ms on one CPU thread, square photos):
 
-1. the whole image at a long side of 640 pixels at most, never enlarged (25 to 34 ms): faces from 2 % to 80 %;
-2. when that shows no large face: the image at 160 pixels in a frame twice as wide (8 ms), for a face that
-   fills or overflows it, which the first look misses while it may well find somebody in the background;
-3. when nothing was found at all: a long side of 1280 pixels (150 ms), for small faces in a large photo.
+1. the whole image at a long side of 640 pixels at most, never enlarged (25 to 34): faces from 2 % to 80 %;
+2. when that shows no large face: the image at 160 pixels in a frame twice as wide (8), for a face that fills
+   or overflows it, which the first look misses while it may well find somebody in the background;
+3. when nothing was found: three quarter turns at 320 pixels, each with its own frame as in 2 (3 x 14), for
+   phones that were turned and wrote no EXIF. Faces that lie bring one more look at 640 pixels that way up;
+4. when nothing was found still, only small faces were, or every face is asked for: a long side of 1280 pixels
+   (130), and in a larger photo of 2560 (350 to 800): small faces in large photos.
+
+What they propose is taken as it is when it is sure, upright and clear, as in nearly every photo of one
+person; else close_look.py decides.
 """
 
-import threading
-from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
-import cv2
-import numpy as np
-import numpy.typing as npt
+from shared.ml.face.close_look import CloseLook
+from shared.ml.face.geometry import Box, DetectedFace, Image, Landmarks, View, whole
+from shared.ml.face.yunet import YuNet
 
-Image = npt.NDArray[np.uint8]  # (H, W, 3) RGB
-Landmarks = npt.NDArray[np.float32]  # (5, 2): x, y in pixels; order as in alignment.TEMPLATE
-Box = tuple[float, float, float, float]  # x, y of the upper left corner, width, height; in pixels
+__all__ = ["Box", "DetectedFace", "FaceDetector", "Image", "Landmarks"]
 
 SCORE_THRESHOLD = 0.8  # finds every face of LFW's 13,233 photos; below it false faces begin
-_NMS_THRESHOLD = 0.3
-_TOP_K = 5000
+_PROPOSED = 0.5  # worth a close look
+_MOST_PROPOSED = 64  # of one look: bounds the time that a picture made of half-faces can take
+
 _LONG_SIDE = 640
 _LARGE_PHOTO_SIDE = 1280
+_LARGEST_SIDE = 2560
+_TURNED_SIDE = 320
 _CLOSE_UP_SIDE = 160
 _CLOSE_UP_MARGIN = 0.5  # of the image's long side, on all four sides
 _LARGE_FACE = 0.25  # of the image's long side
-
-
-@dataclass(frozen=True, eq=False)
-class DetectedFace:
-    """A face in the coordinates of the image that was searched. The box may reach beyond the image's border.
-
-    Landmarks: right eye (at the left of the image), left eye, nose tip, right and left corner of the mouth.
-    """
-
-    box: Box
-    landmarks: Landmarks
-    score: float  # the detector's confidence in (0, 1] that this is a face at all; says nothing about whose
-
-    @property
-    def area(self) -> float:
-        """In square pixels."""
-        return self.box[2] * self.box[3]
+_PROMINENT_FACE = 0.1
 
 
 class FaceDetector:
-    """YuNet in OpenCV, for any number of threads.
-
-    OpenCV's detector carries the input size and its buffers as state, so each thread gets one of its own (0.1
-    MB). Its own thread pool is switched off, for the whole process: parallelism is the caller's.
-    """
+    """YuNet and where to point it; for any number of threads."""
 
     def __init__(self, model: Path, *, score_threshold: float = SCORE_THRESHOLD) -> None:
-        cv2.setNumThreads(1)
-        self._model = np.frombuffer(model.read_bytes(), dtype=np.uint8)
-        self._score_threshold = score_threshold
-        self._local = threading.local()
-        self._detector()  # a file that is no detector shows now, not at the first photo
+        self._network = YuNet(model, least_score=min(_PROPOSED, score_threshold))
+        self._closely = CloseLook(self._network, score_threshold=score_threshold)
 
-    def detect(self, image: Image) -> list[DetectedFace]:
-        """All faces of an (H, W, 3) uint8 RGB image, the largest first."""
+    def detect(self, image: Image, *, thorough: bool = False) -> list[DetectedFace]:
+        """The faces of an (H, W, 3) uint8 RGB image, the largest first.
+
+        `thorough` also looks for small faces beside large ones, where every face counts more than time does.
+        """
         long_side = max(image.shape[:2])
-        faces = self._look(image, _LONG_SIDE)
-        if not any(max(face.box[2:]) >= _LARGE_FACE * long_side for face in faces):
-            close_up = self._look(image, _CLOSE_UP_SIDE, margin=_CLOSE_UP_MARGIN)
-            faces += [face for face in close_up if not any(_overlap(face.box, f.box) for f in faces)]
-        if not faces and long_side > _LONG_SIDE:
-            faces = self._look(image, _LARGE_PHOTO_SIDE)
+        faces = self._more(image, [], whole(image, _LONG_SIDE))
+        if not any(face.size >= _LARGE_FACE * long_side for face in faces):
+            faces = self._more(image, faces, _close_up(image))
+        if not faces:
+            faces = self._turned(image)
+        quarters = round(faces[0].roll / 90) % 4 if faces else 0
+        if quarters:
+            faces = self._more(image, faces, whole(image, _LONG_SIDE, quarters=quarters))
+        # where all are small there may be smaller ones; beside a large one they are people in the background
+        thorough = thorough or not any(face.size >= _PROMINENT_FACE * long_side for face in faces)
+        if long_side > _LONG_SIDE and thorough:
+            faces = self._more(image, faces, whole(image, _LARGE_PHOTO_SIDE, quarters=quarters))
+        if long_side > _LARGE_PHOTO_SIDE and thorough:
+            faces = self._more(image, faces, whole(image, _LARGEST_SIDE, quarters=quarters))
         return sorted(faces, key=lambda face: face.area, reverse=True)
 
-    def _look(self, image: Image, long_side: int, *, margin: float = 0.0) -> list[DetectedFace]:
-        """The faces at this size, with an empty margin around the image; both in parts of its long side."""
+    def look(self, view: View) -> list[DetectedFace]:
+        """What the network alone sees in one view, the most convincing first, in the image's coordinates.
+
+        From a score of 0.5 on: for looking again at a face that is already known.
+        """
+        return self._network.look(view)
+
+    def _turned(self, image: Image) -> list[DetectedFace]:
+        faces: list[DetectedFace] = []
+        for quarters in (1, 3, 2):
+            faces = self._more(image, faces, whole(image, _TURNED_SIDE, quarters=quarters))
+            faces = self._more(image, faces, _close_up(image, quarters=quarters))
+        return faces
+
+    def _more(self, image: Image, faces: list[DetectedFace], view: View) -> list[DetectedFace]:
+        """The faces known, and those that this view adds."""
         height, width = image.shape[:2]
-        scale = min(1.0, long_side / max(height, width))
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        # averages while it shrinks; done first, so that the remaining steps touch few pixels
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA) if scale < 1 else image
-        border = round(margin * max(size))
-        bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
-        if border:
-            bgr = cv2.copyMakeBorder(bgr, border, border, border, border, cv2.BORDER_CONSTANT)
-        detector = self._detector()
-        detector.setInputSize((bgr.shape[1], bgr.shape[0]))
-        # (n, 15): box, five points, score; OpenCV's type stubs do not know that it may be None
-        rows = cast(npt.NDArray[np.float32] | None, detector.detect(bgr)[1])
-        if rows is None:
-            return []
-        # width and height were rounded apart, so each has a factor of its own
-        back = np.array([width / size[0], height / size[1]], dtype=np.float32)
-        faces = [_face(row, border, back) for row in rows]
-        return [face for face in faces if _centre_inside(face.box, width, height)]
-
-    def _detector(self) -> cv2.FaceDetectorYN:
-        if not hasattr(self._local, "detector"):
-            self._local.detector = cv2.FaceDetectorYN.create(
-                framework="onnx",
-                bufferModel=self._model,
-                bufferConfig=np.empty(0, dtype=np.uint8),
-                input_size=(_LONG_SIDE, _LONG_SIDE),
-                score_threshold=self._score_threshold,
-                nms_threshold=_NMS_THRESHOLD,
-                top_k=_TOP_K,
-            )
-        detector: cv2.FaceDetectorYN = self._local.detector
-        return detector
+        known = list(faces)
+        for proposed in self._network.look(view)[:_MOST_PROPOSED]:
+            if any(proposed.is_same(face) for face in known):
+                continue
+            face = self._closely.settle(image, proposed, view=view, alone=not known)
+            if face is None or any(face.is_same(other) for other in known):
+                continue
+            x, y = face.centre
+            if 0 <= x < width and 0 <= y < height:
+                known.append(face)
+        return known
 
 
-def _face(row: npt.NDArray[np.float32], border: int, back: npt.NDArray[np.float32]) -> DetectedFace:
-    x, y = (row[0:2] - border) * back
-    width, height = row[2:4] * back
-    return DetectedFace(
-        box=(float(x), float(y), float(width), float(height)),
-        landmarks=(row[4:14].reshape(5, 2) - border) * back,
-        score=float(row[14]),
-    )
-
-
-def _centre_inside(box: Box, width: int, height: int) -> bool:
-    x, y, w, h = box
-    return 0 <= x + w / 2 < width and 0 <= y + h / 2 < height
-
-
-def _overlap(a: Box, b: Box) -> bool:
-    """Whether the two are boxes of one face: intersection over union as in the detector's own suppression."""
-    width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    shared = max(0.0, width) * max(0.0, height)
-    return shared > _NMS_THRESHOLD * (a[2] * a[3] + b[2] * b[3] - shared)
+def _close_up(image: Image, *, quarters: int = 0) -> View:
+    return whole(image, _CLOSE_UP_SIDE, margin=_CLOSE_UP_MARGIN, quarters=quarters)

@@ -15,7 +15,6 @@ from shared.ml.face.verification import Candidate
 
 __all__ = ["Candidate", "GalleryMatrix", "fuse"]
 
-DIMENSIONS = 128
 _FIRST_CAPACITY = 256  # rows; doubles when full
 _SHORTEST_SUM = 1e-6  # of unit templates that cancel each other out: they have no mean direction
 _SCORES_AT_ONCE = 1 << 24  # probes times rows in one product: 64 MB of float32
@@ -27,7 +26,7 @@ Embedding = npt.NDArray[np.float32]
 
 
 def fuse(probe: Embedding, templates: Embedding) -> float:
-    """One person's score for a (128,) probe and his (n, 128) templates, n ≥ 1, all unit vectors.
+    """One person's score for a (D,) probe and his (n, D) templates, n ≥ 1, all unit vectors.
 
     The same number that a search gives him.
     """
@@ -48,7 +47,7 @@ class GalleryMatrix:
         self._device = device or torch.device("cpu")
         self._table = _Table(np.dtype(np.float16 if self._device.type == "cuda" else np.float32))
         # The device's copy; on the CPU, views of the table itself.
-        self._rows = torch.empty(0)  # (capacity, 128)
+        self._rows = torch.empty(0)  # (capacity, D)
         self._owners = torch.empty(0, dtype=torch.int64)  # (capacity,): whose template, as a person's number
         self._norms = torch.empty(0)  # (persons,): ‖Σ t_i‖
 
@@ -62,9 +61,12 @@ class GalleryMatrix:
         return len(self._table.people)
 
     def put(self, face_id: str, person: str, embedding: Embedding) -> None:
-        """Add a template, a (128,) vector of unit length, or replace the one of this face."""
-        if embedding.shape != (DIMENSIONS,):
-            raise ValueError(f"a template has {DIMENSIONS} numbers, this one's shape is {embedding.shape}")
+        """Add a template, a (D,) vector of unit length, or replace the one of this face.
+
+        Raises ValueError when it is as long as no other template here: it is another model's.
+        """
+        if embedding.ndim != 1 or (len(self) and len(embedding) != self._table.dimensions):
+            raise ValueError(f"a template has {self._table.dimensions} numbers, this one's shape is {embedding.shape}")
         self._table.remove(face_id)
         self._table.append(face_id, person, embedding)
 
@@ -81,7 +83,7 @@ class GalleryMatrix:
 
     @torch.inference_mode()
     def search(self, probes: Embedding, top_k: int) -> list[list[Candidate]]:
-        """For each of (B, 128) unit vectors the `top_k` most similar people, the best first."""
+        """For each of (B, D) unit vectors the `top_k` most similar people, the best first."""
         if not len(self) or not len(probes):
             return [[] for _ in probes]
         self._flush()
@@ -109,8 +111,7 @@ class GalleryMatrix:
     def _flush(self) -> None:
         """Bring the device's copy up to date."""
         table = self._table
-        capacity = len(table.rows)
-        if self._device.type == "cpu" or len(self._rows) != capacity:
+        if self._device.type == "cpu" or self._rows.shape != table.rows.shape:
             self._rows = torch.from_numpy(table.rows).to(self._device)
             self._owners = torch.from_numpy(table.owners).to(self._device)
         elif table.changed_rows:
@@ -128,7 +129,7 @@ class _Table:
     """The host's copy: templates in dense rows, people in dense numbers, and what changed since a flush."""
 
     def __init__(self, dtype: np.dtype[np.floating]) -> None:
-        self.rows = np.empty((_FIRST_CAPACITY, DIMENSIONS), dtype=dtype)
+        self.rows = np.empty((_FIRST_CAPACITY, 0), dtype=dtype)  # as wide as the first template
         self.owners = np.empty(_FIRST_CAPACITY, dtype=np.int64)  # row -> person's number
         self.norms = np.empty(_FIRST_CAPACITY, dtype=np.float32)  # person's number -> ‖Σ t_i‖
         self.faces: list[str] = []  # row -> face
@@ -139,12 +140,18 @@ class _Table:
         self.changed_rows: set[int] = set()
         self.changed_people: set[str] = set()
 
+    @property
+    def dimensions(self) -> int:
+        return int(self.rows.shape[1])
+
     def append(self, face: str, person: str, embedding: Embedding) -> None:
         if person not in self.number_of:
             self.number_of[person] = len(self.people)
             self.people.append(person)
             self.faces_of[person] = set()
         row = len(self.faces)
+        if not row and self.dimensions != len(embedding):
+            self.rows = np.empty((len(self.rows), len(embedding)), dtype=self.rows.dtype)
         if row == len(self.rows):
             # people are never more than rows
             self.rows, self.owners, self.norms = map(_doubled, (self.rows, self.owners, self.norms))
@@ -203,7 +210,7 @@ class _Table:
             batch = slice(i, i + _PEOPLE_AT_ONCE)
             first = starts[batch][0]
             templates = self.rows[rows[first : ends[batch][-1]]].astype(np.float32)
-            sums = np.add.reduceat(templates, starts[batch] - first, axis=0)  # (people, 128)
+            sums = np.add.reduceat(templates, starts[batch] - first, axis=0)  # (people, D)
             self.norms[people[batch]] = np.maximum(np.linalg.norm(sums, axis=1), _SHORTEST_SUM)
         self.changed_people.clear()
 

@@ -1,8 +1,8 @@
 """Decisions: which face is meant, whether two are one person (1:1), who somebody is (1:K).
 
 Scores are cosine similarities of unit embeddings; with d² = ‖f(a) − f(b)‖² = 2 − 2 cos a threshold on one is
-a threshold on the other. A threshold is never a bare number here: it belongs to a named profile that says for
-which model and metric it holds, on which data it was measured, and what it promises.
+a threshold on the other. A threshold is never a bare number here: it belongs to a named profile, a promise
+(FMR or FPIR) kept by the measured scores of one model (shared/ml/face/catalogue.py) or of one gallery.
 
 Pure Python: the gateway imports this module, and must not load torch or numpy with it.
 """
@@ -10,10 +10,10 @@ Pure Python: the gateway imports this module, and must not load torch or numpy w
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import log10
 from typing import NamedTuple, Protocol, TypeVar
 
 from shared.errors import UnknownPolicy
+from shared.ml.face.catalogue import DEFAULT_MODEL, OperatingCurve
 
 
 class Verdict(StrEnum):
@@ -28,7 +28,10 @@ class Verdict(StrEnum):
     MULTIPLE_FACES = "multiple_faces"
     LOW_QUALITY = "low_quality"
     SPOOF_SUSPECTED = "spoof_suspected"
+    LIVENESS_UNAVAILABLE = "liveness_unavailable"
+    LIVE = "live"
     ENROLLED = "enrolled"
+    LOOKALIKE = "lookalike"
 
 
 class Candidate(NamedTuple):
@@ -43,13 +46,12 @@ class VerificationProfile:
     """A 1:1 threshold: the least score that counts as the same person."""
 
     name: str
-    threshold: float
     false_match_rate: float  # FMR: how often two different people reach the threshold
-    true_match_rate: float  # 1 - FNMR: how often two photos of one person do
-    metric: str
-    model: str
-    data: str
-    source: str
+    curve: OperatingCurve
+
+    @property
+    def threshold(self) -> float:
+        return self.curve.threshold(self.false_match_rate)
 
 
 @dataclass(frozen=True)
@@ -58,96 +60,53 @@ class IdentificationProfile:
 
     name: str
     false_positive_rate: float  # FPIR: how often a stranger is taken for anybody in the gallery
-    margin: float  # least distance from the second-best person
-    metric: str
-    model: str
-    data: str
-    source: str
+    curve: OperatingCurve
+
+    @property
+    def margin(self) -> float:
+        """The least distance from the second-best person."""
+        return self.curve.margin
 
     def threshold(self, persons: int) -> float:
         """The least score that recognises somebody among this many.
 
         A stranger is compared K times, each a false match with probability FMR, so FPIR ≤ K · FMR however the
-        comparisons depend on each other; FMR = FPIR / K keeps the promise, and more: 0.492 for FPIR 1 % at K
-        = 1000, where 0.471 was measured to be enough. Between the measured points the threshold is linear in
-        log FMR; beyond the last it goes on in the same line, which overestimates a tail that falls like a
-        Gaussian's. Never below the loosest 1:1 profile: a small gallery is no reason to accept less.
+        comparisons depend on each other; FMR = FPIR / K keeps the promise, and more: it overestimates what
+        is needed. Never below the loosest measured point: a small gallery is no reason to accept less.
         """
-        return max(_FMR_POINTS[0][1], _threshold_for(self.false_positive_rate / max(1, persons)))
+        loosest = self.curve.points[0].threshold
+        return max(loosest, self.curve.threshold(self.false_positive_rate / max(1, persons)))
 
 
-_SFACE = "sface-2021dec"
-_LFW = "all pairs of LFW's 13,233 photos (242,257 genuine, 87 million impostor), YuNet and 5-point alignment"
-_MEASURED = "measured with this pipeline, November 2026"
-
-
-def _verification(exponent: int, threshold: float, true_match_rate: float) -> VerificationProfile:
-    return VerificationProfile(
-        name=f"verify-fmr-1e-{exponent}",
-        threshold=threshold,
-        false_match_rate=10.0**-exponent,
-        true_match_rate=true_match_rate,
-        metric="cosine",
-        model=_SFACE,
-        data=_LFW,
-        source=_MEASURED,
-    )
-
-
-def _identification(exponent: int) -> IdentificationProfile:
-    return IdentificationProfile(
-        name=f"identify-fpir-1e-{exponent}",
-        false_positive_rate=10.0**-exponent,
-        # LFW, 228 people with one photo: 0.1 % of right answers lie within it; siblings were not measured
-        margin=0.05,
-        metric="cosine, mean of the best template's and the mean template's",
-        model=_SFACE,
-        data=_LFW,
-        source=f"{_MEASURED}; from the verification table with FMR = FPIR / K",
-    )
-
-
-VERIFICATION_PROFILES: Mapping[str, VerificationProfile] = {
-    profile.name: profile
-    for profile in (
-        _verification(3, 0.363, 0.9969),
-        _verification(4, 0.425, 0.9935),
-        _verification(5, 0.492, 0.980),
-    )
-}
-IDENTIFICATION_PROFILES: Mapping[str, IdentificationProfile] = {
-    profile.name: profile for profile in (_identification(2), _identification(1))
-}
+VERIFICATION_POLICIES: Mapping[str, float] = {f"verify-fmr-1e-{n}": 10.0**-n for n in (3, 4, 5)}
+"""1:1 policies by the false match rate they promise; a gallery's calibrations add their own."""
+IDENTIFICATION_POLICIES: Mapping[str, float] = {f"identify-fpir-1e-{n}": 10.0**-n for n in (2, 1)}
+"""1:K policies by the false positive identification rate they promise."""
 DEFAULT_VERIFICATION = "verify-fmr-1e-4"
 DEFAULT_IDENTIFICATION = "identify-fpir-1e-2"
 
-_FMR_POINTS = [(log10(p.false_match_rate), p.threshold) for p in VERIFICATION_PROFILES.values()]
+
+def policy_name(target: float, *, search: bool) -> str:
+    """What a policy is called that promises this FPIR of a search, or FMR of a verification: verify-fmr-2.5e-4."""
+    mantissa, exponent = f"{target:.2e}".split("e")
+    rate = f"{mantissa.rstrip('0').rstrip('.')}e{int(exponent)}"
+    return f"identify-fpir-{rate}" if search else f"verify-fmr-{rate}"
 
 
-def _threshold_for(false_match_rate: float) -> float:
-    """Linear in log10 FMR through the measured points, extended beyond both ends."""
-    x = log10(false_match_rate)
-    (x0, y0), (x1, y1) = _FMR_POINTS[:2] if x > _FMR_POINTS[1][0] else _FMR_POINTS[1:]
-    return y0 + (y1 - y0) * (x - x0) / (x1 - x0)
+def verification_profile(name: str, curve: OperatingCurve = DEFAULT_MODEL.curve) -> VerificationProfile:
+    """The 1:1 policy of that name, at the measured scores of a model."""
+    return VerificationProfile(name, _named(name, VERIFICATION_POLICIES), curve)
 
 
-def verification_profile(name: str) -> VerificationProfile:
-    """The 1:1 profile of that name."""
-    return _named(name, VERIFICATION_PROFILES)
+def identification_profile(name: str, curve: OperatingCurve = DEFAULT_MODEL.curve) -> IdentificationProfile:
+    """The 1:K policy of that name, at the measured scores of a model."""
+    return IdentificationProfile(name, _named(name, IDENTIFICATION_POLICIES), curve)
 
 
-def identification_profile(name: str) -> IdentificationProfile:
-    """The 1:K profile of that name."""
-    return _named(name, IDENTIFICATION_PROFILES)
-
-
-_Profile = TypeVar("_Profile")
-
-
-def _named(name: str, profiles: Mapping[str, _Profile]) -> _Profile:
-    if name not in profiles:
-        raise UnknownPolicy(f"unknown policy {name!r}: choose one of {', '.join(profiles)}")
-    return profiles[name]
+def _named(name: str, policies: Mapping[str, float]) -> float:
+    if name not in policies:
+        raise UnknownPolicy(f"unknown policy {name!r}: choose one of {', '.join(policies)}")
+    return policies[name]
 
 
 def verify(score: float, profile: VerificationProfile) -> Verdict:
@@ -180,6 +139,35 @@ def identify(candidates: Sequence[Candidate], profile: IdentificationProfile, *,
     if len(candidates) > 1 and best.score - candidates[1].score < profile.margin:
         return Identification(Verdict.AMBIGUOUS, threshold, score=best.score)
     return Identification(Verdict.RECOGNISED, threshold, best.person, best.score)
+
+
+def identify_faces(
+    faces: Sequence[Sequence[Candidate]], profile: IdentificationProfile, *, persons: int
+) -> list[Identification]:
+    """`identify` for all faces of one image, in which nobody appears twice.
+
+    Where several faces are recognised as one person the most similar one is; the others are decided again
+    without him. For that each face needs as many candidates as there are faces, and one more.
+    """
+    decided = [identify(candidates, profile, persons=persons) for candidates in faces]
+    holder: dict[str, int] = {}  # person -> the face that is he
+
+    def score(face: int) -> float:
+        return decided[face].score or 0.0
+
+    waiting = list(range(len(faces)))
+    while waiting:
+        face = waiting.pop()
+        person = decided[face].person
+        if person is None or holder.setdefault(person, face) == face:
+            continue
+        if score(face) > score(holder[person]):
+            face, holder[person] = holder[person], face
+        # a holder's score only ever rises, so nobody is given back what he lost: this ends
+        free = [c for c in faces[face] if c.person not in holder or c.score > score(holder[c.person])]
+        decided[face] = identify(free, profile, persons=persons)
+        waiting.append(face)
+    return decided
 
 
 class _HasArea(Protocol):

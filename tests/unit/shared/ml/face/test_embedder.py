@@ -7,9 +7,9 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from shared.ml.face.alignment import align
 from shared.ml.face.detector import FaceDetector
 from shared.ml.face.embedder import FaceEmbedder
+from shared.ml.face.model import Aligned
 from shared.ml.face.verification import DEFAULT_VERIFICATION, Verdict, verification_profile, verify
 from shared.ml.weights import SFACE
 
@@ -28,17 +28,17 @@ PEOPLE = {
 
 
 @pytest.fixture(scope="module")
-def crops(detector: FaceDetector, portrait: Read) -> list[tuple[str, Image]]:
+def crops(detector: FaceDetector, embedder: FaceEmbedder, portrait: Read) -> list[tuple[str, Aligned]]:
     """Person and aligned face of every sample portrait."""
     faces = []
     for person, names in PEOPLE.items():
         for name in names:
             image = portrait(name)
-            faces.append((person, align(image, detector.detect(image)[0].landmarks)))
+            faces.append((person, embedder.align(image, detector.detect(image)[0].landmarks)))
     return faces
 
 
-def test_sample_portraits_get_the_right_verdicts(embedder: FaceEmbedder, crops: list[tuple[str, Image]]) -> None:
+def test_sample_portraits_get_the_right_verdicts(embedder: FaceEmbedder, crops: list[tuple[str, Aligned]]) -> None:
     profile = verification_profile(DEFAULT_VERIFICATION)
     embeddings = embedder.embed([crop for _, crop in crops])
     people = [person for person, _ in crops]
@@ -54,7 +54,7 @@ def test_sample_portraits_get_the_right_verdicts(embedder: FaceEmbedder, crops: 
     assert max(impostor) < 0.30
 
 
-def test_embeddings_are_unit_vectors_in_float32(embedder: FaceEmbedder, crops: list[tuple[str, Image]]) -> None:
+def test_embeddings_are_unit_vectors_in_float32(embedder: FaceEmbedder, crops: list[tuple[str, Aligned]]) -> None:
     embeddings = embedder.embed([crop for _, crop in crops])
     assert embeddings.shape == (len(crops), 128)
     assert embeddings.dtype == np.float32
@@ -62,19 +62,19 @@ def test_embeddings_are_unit_vectors_in_float32(embedder: FaceEmbedder, crops: l
 
 
 def test_the_stages_hand_on_bytes_then_the_device_then_the_host(
-    embedder: FaceEmbedder, crops: list[tuple[str, Image]]
+    embedder: FaceEmbedder, crops: list[tuple[str, Aligned]]
 ) -> None:
-    pixels = embedder.prepare([crop for _, crop in crops])
+    (pixels,) = embedder.prepare([crop for _, crop in crops])
     assert (pixels.shape, pixels.dtype) == ((len(crops), 3, 112, 112), torch.uint8)
     assert pixels.is_contiguous(memory_format=torch.channels_last)
-    raw = embedder.forward(pixels)
+    raw = embedder.forward((pixels,))
     assert (raw.shape, raw.device.type) == ((len(crops), 128), "cpu")
     np.testing.assert_array_equal(embedder.finish(raw), embedder.embed([crop for _, crop in crops]))
 
 
 @pytest.mark.parametrize("size", [1, 7, 8, 9, 32])
 def test_a_face_gets_its_embedding_in_any_batch(
-    embedder: FaceEmbedder, crops: list[tuple[str, Image]], size: int
+    embedder: FaceEmbedder, crops: list[tuple[str, Aligned]], size: int
 ) -> None:
     batch = [crops[i % len(crops)][1] for i in range(size)]
     together = embedder.embed(batch)
@@ -83,7 +83,7 @@ def test_a_face_gets_its_embedding_in_any_batch(
 
 
 def test_half_precision_changes_a_score_little(
-    embedder: FaceEmbedder, crops: list[tuple[str, Image]], weights_dir: Path
+    embedder: FaceEmbedder, crops: list[tuple[str, Aligned]], weights_dir: Path
 ) -> None:
     exact = FaceEmbedder.from_weights(torch.device("cpu"), cache_dir=weights_dir, dtype=torch.float32).embed(
         [crop for _, crop in crops]

@@ -7,7 +7,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.ml.face.gallery import DIMENSIONS, Candidate, GalleryMatrix, fuse
+from shared.ml.face.gallery import Candidate, GalleryMatrix, fuse
+
+DIMENSIONS = 128
 
 Embedding = npt.NDArray[np.float32]
 
@@ -92,9 +94,26 @@ def test_what_is_not_there_cannot_be_removed() -> None:
     assert gallery.remove_person("ada") == 0
 
 
-def test_a_template_of_another_size_is_refused() -> None:
+def test_a_template_of_another_size_than_the_first_is_refused() -> None:
+    gallery = GalleryMatrix()
+    gallery.put("f1", "ada", np.eye(DIMENSIONS, dtype=np.float32)[0])
     with pytest.raises(ValueError, match="128 numbers"):
-        GalleryMatrix().put("f1", "ada", np.zeros(512, np.float32))
+        gallery.put("f2", "ada", np.zeros(512, np.float32))
+    with pytest.raises(ValueError, match="128 numbers"):
+        gallery.put("f2", "ada", np.zeros((1, DIMENSIONS), np.float32))
+    assert len(gallery) == 1
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_the_first_template_decides_how_long_they_are_and_an_empty_gallery_forgets_it(device: str) -> None:
+    gallery = GalleryMatrix(torch.device(device))
+    for dimensions in (128, 256, 3):
+        axes = np.eye(dimensions, dtype=np.float32)
+        gallery.put("f1", "ada", axes[0])
+        gallery.put("f2", "bob", axes[1])
+        assert gallery.search(axes[1:2], top_k=1) == [[Candidate("bob", 1.0)]]
+        assert gallery.remove("f1")
+        assert gallery.remove("f2")
 
 
 def test_a_template_put_is_a_copy() -> None:

@@ -15,10 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from shared.ml.face.alignment import align
 from shared.ml.face.detector import FaceDetector
 from shared.ml.face.embedder import FaceEmbedder
+from shared.ml.face.model import Aligned
 from shared.ml.face.quality import FaceQuality, assess
+from shared.ml.face.refinement import refine
 from shared.ml.face.verification import Verdict, verification_profile, verify
 
 ROOT = Path(__file__).parents[5]
@@ -43,7 +44,7 @@ def photos(detector: FaceDetector, embedder: FaceEmbedder) -> list[Photo]:
     """Up to six photos each of people drawn with a fixed seed."""
     people = sorted(folder for folder in FOLDER.iterdir() if len(list(folder.glob("*.jpg"))) >= 4)
     chosen = random.Random(0).sample(people, min(PEOPLE, len(people)))
-    seen: list[tuple[str, FaceQuality, npt.NDArray[np.uint8]]] = []
+    seen: list[tuple[str, FaceQuality, Aligned]] = []
     for folder in chosen:
         for path in sorted(folder.glob("*.jpg"))[:6]:
             image = np.asarray(cv2.imread(str(path)), dtype=np.uint8)[..., ::-1].copy()
@@ -52,9 +53,10 @@ def photos(detector: FaceDetector, embedder: FaceEmbedder) -> list[Photo]:
             # LFW centres the person a photo is named after; bystanders may be larger
             middle = np.array(image.shape[1::-1]) / 2
             face = min(faces, key=lambda f: float(np.linalg.norm(f.landmarks.mean(axis=0) - middle)))
-            crop = align(image, face.landmarks)
-            seen.append((folder.name, assess(face, crop, frame=image.shape[:2]), crop))
-    embeddings = embedder.embed([crop for _, _, crop in seen])
+            face = refine(detector.look, image, face)
+            aligned = embedder.align(image, face.landmarks)
+            seen.append((folder.name, assess(face, aligned[0], frame=image.shape[:2]), aligned))
+    embeddings = embedder.embed([aligned for _, _, aligned in seen])
     return [Photo(person, quality, e) for (person, quality, _), e in zip(seen, embeddings, strict=True)]
 
 

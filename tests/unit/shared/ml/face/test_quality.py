@@ -1,5 +1,6 @@
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.ml.face.alignment import align
+from shared.ml.face.alignment import align, similarity
 from shared.ml.face.detector import DetectedFace, FaceDetector
 from shared.ml.face.quality import HEAD, MAX_YAW, MIN_WIDTH, FaceQuality, Reason, assess, head_pose
 
@@ -147,12 +148,67 @@ def test_a_leaning_head_is_no_extreme_pose(example: tuple[Image, DetectedFace], 
     assert quality.roll == pytest.approx(roll, abs=0.1)
 
 
-def test_a_face_in_the_dark_or_in_haze_has_low_contrast(example: tuple[Image, DetectedFace]) -> None:
+@pytest.mark.parametrize(
+    ("gain", "offset", "reason"),
+    [
+        (0.08, 0.0, Reason.TOO_DARK),
+        (0.08, 128.0, Reason.LOW_CONTRAST),
+        (4.0, 0.0, Reason.TOO_BRIGHT),
+        (0.05, 230.0, Reason.TOO_BRIGHT),
+    ],
+    ids=["dark", "haze", "overexposed", "glare"],
+)
+def test_the_reason_tells_dark_from_bright_from_haze(
+    example: tuple[Image, DetectedFace], gain: float, offset: float, reason: Reason
+) -> None:
     image, face = example
-    dark = (image * 0.08).astype(np.uint8)
-    haze = (200 + (image - 128.0) * 0.08).astype(np.uint8)
-    for bad in (dark, haze):
-        assert Reason.LOW_CONTRAST in measured(bad, face).reasons
+    quality = measured((image * gain + offset).clip(0, 255).astype(np.uint8), face)
+    assert reason in quality.reasons
+    light = {Reason.TOO_DARK, Reason.TOO_BRIGHT, Reason.LOW_CONTRAST}
+    assert light & set(quality.reasons) == {reason}
+    assert quality.overall < 0.5
+
+
+@pytest.mark.parametrize("gain", [0.4, 1.3])
+@pytest.mark.parametrize("name", SHARP)
+def test_exposure_that_harms_nobody_passes(detector: FaceDetector, portrait: Read, name: str, gain: float) -> None:
+    image = portrait(name)
+    face = detector.detect(image)[0]
+    assert measured((image * gain).clip(0, 255).astype(np.uint8), face).passed
+
+
+COVERS = {
+    "mask": ([(22, 68), (56, 62), (90, 68), (88, 100), (56, 116), (24, 100)], (150, 190, 210)),
+    "bar over the eyes": ([(18, 42), (94, 42), (94, 62), (18, 62)], (0, 0, 0)),
+    "half": ([(56, 0), (130, 0), (130, 130), (56, 130)], (120, 120, 120)),
+}
+
+
+@pytest.mark.parametrize("cover", COVERS)
+@pytest.mark.parametrize("name", SHARP)
+def test_a_covered_face_is_occluded(detector: FaceDetector, portrait: Read, name: str, cover: str) -> None:
+    """As far as the detector still sees a face; the corners of what covers it are pixels of the aligned crop."""
+    image = portrait(name)
+    corners, colour = COVERS[cover]
+    back = cv2.invertAffineTransform(similarity(detector.detect(image)[0].landmarks))
+    polygon = np.array(corners) @ back[:, :2].T + back[:, 2]
+    covered = np.asarray(cv2.fillPoly(image.copy(), [polygon.round().astype(np.int32)], colour), np.uint8)
+    for face in detector.detect(covered)[:1]:
+        assert not measured(covered, face).passed
+
+
+def test_a_blurred_photo_is_not_said_to_be_covered(example: tuple[Image, DetectedFace]) -> None:
+    image, face = example
+    blurred = np.asarray(cv2.GaussianBlur(image, (0, 0), eye_distance(face) / 4), np.uint8)
+    assert Reason.OCCLUDED not in measured(blurred, face).reasons
+
+
+def test_an_unsure_detector_means_occlusion_unless_the_picture_ends_there(example: tuple[Image, DetectedFace]) -> None:
+    image, face = example
+    unsure = replace(face, score=0.85)
+    assert measured(image, unsure).reasons == (Reason.OCCLUDED,)
+    overflowing = replace(unsure, box=(-20.0, *face.box[1:]))
+    assert measured(image, overflowing).passed
 
 
 def test_a_single_grey_is_blurred_and_has_no_contrast(example: tuple[Image, DetectedFace]) -> None:
@@ -173,3 +229,10 @@ def test_a_landmark_outside_the_photo_is_cut_off(example: tuple[Image, DetectedF
 def test_every_reason_comes_with_advice(reason: Reason) -> None:
     assert reason.advice.endswith(".")
     assert reason.advice != reason.value
+
+
+def test_the_guide_lists_every_reason_with_its_advice() -> None:
+    guide = (Path(__file__).parents[5] / "docs" / "faces.md").read_text()
+    for reason in Reason:
+        assert f"| `{reason.value}` |" in guide
+        assert reason.advice in guide
