@@ -1,0 +1,37 @@
+"""The offline commands: `python -m workers.tools COMMAND`, with no service running."""
+
+import sys
+
+import typer
+
+from shared.errors import LikenessError
+from workers.tools.calibrate import calibrate
+from workers.tools.console import complain
+from workers.tools.evaluate import evaluate
+from workers.tools.evaluate_liveness import evaluate_liveness
+from workers.tools.train import train
+
+app = typer.Typer(
+    help="Measure, calibrate and train face models on folders of photos.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(evaluate)
+app.command()(calibrate)
+app.command()(evaluate_liveness)
+app.command()(train)
+
+
+def main() -> int:
+    """Run a command. An error is one line and exit code 1, a wrong usage 2."""
+    try:
+        app(prog_name="likeness")  # whose commands these are; it hands over to this process
+    except (LikenessError, OSError) as error:
+        complain(f"error: {error}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
