@@ -9,18 +9,25 @@ from flask import Request
 from werkzeug.routing import BaseConverter
 
 from gateway import (
+    calibrations,
+    detections,
     docs,
     errors,
+    evaluations,
+    face_models,
     galleries,
     gatekeeper,
     health,
     jobs,
+    liveness,
+    migrations,
     openapi,
     parting,
     persons,
     recognitions,
     styles,
     stylizations,
+    trainings,
     verifications,
 )
 from gateway.context import EXTENSION, Context, Services
@@ -73,7 +80,24 @@ def create_app(settings: Settings, services: Services) -> APIFlask:
     app.before_request(gatekeeper.admit)
     app.after_request(parting.finish)
     errors.register(app)
-    modules = (galleries, persons, verifications, recognitions, stylizations, styles, jobs, health, docs)
+    modules = (
+        galleries,
+        persons,
+        verifications,
+        recognitions,
+        detections,
+        evaluations,
+        calibrations,
+        migrations,
+        face_models,
+        trainings,
+        liveness,
+        stylizations,
+        styles,
+        jobs,
+        health,
+        docs,
+    )
     for module in modules:
         app.register_blueprint(module.blueprint)
     app.spec_processor(lambda spec: openapi.complete(app, cast("openapi.Json", spec)))

@@ -9,7 +9,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -44,6 +44,7 @@ class Part:
     """Marks a field that is not plain text in a multipart body."""
 
     read: Callable[[str, str], Any] | None = None  # (name, text) -> value; None: the part is a file
+    many: bool = False  # several files under one name, in their order
 
 
 def _json_text(name: str, text: str) -> Any:
@@ -65,6 +66,7 @@ def _decode_base64(value: Any) -> Any:
 
 
 FILE = Part()
+FILES = Part(many=True)
 JSON_TEXT = Part(_json_text)
 IMAGE_SCHEMA = {
     "type": "string",
@@ -75,13 +77,33 @@ IMAGE_SCHEMA = {
 _Image = Annotated[bytes, BeforeValidator(_decode_base64), WithJsonSchema(IMAGE_SCHEMA)]
 ImageFile = Annotated[_Image, FILE]
 OptionalImageFile = Annotated[_Image | None, FILE]
+ImageFiles = Annotated[tuple[_Image, ...], FILES]
+
+
+def _file(media_type: str, description: str) -> WithJsonSchema:
+    return WithJsonSchema(
+        {
+            "type": "string",
+            "contentEncoding": "base64",
+            "contentMediaType": media_type,
+            "description": f"{description}: a file part, or base64 in JSON",
+        }
+    )
+
+
+_Base64 = BeforeValidator(_decode_base64)
+_Archive = Annotated[bytes, _Base64, _file("application/zip", "a ZIP with a folder of photos per person")]
+ArchiveFile = Annotated[_Archive, FILE]
+OptionalArchiveFile = Annotated[_Archive | None, FILE]
+ManifestFile = Annotated[bytes, _Base64, _file("application/json", "the model's manifest.json"), FILE]
+WeightsFile = Annotated[bytes, _Base64, _file("application/octet-stream", "the model's model.safetensors"), FILE]
 
 T = TypeVar("T", bound=Body)
 
 
 def file_fields(model: type[Body]) -> set[str]:
-    """The fields that are pictures."""
-    return {name for name, field in model.model_fields.items() if FILE in field.metadata}
+    """The fields that are files."""
+    return {name for name, field in model.model_fields.items() if FILE in field.metadata or FILES in field.metadata}
 
 
 def read_body(model: type[T], *, optional: bool = False) -> T:
@@ -129,20 +151,21 @@ def _raw_body() -> bytes:
 
 def _multipart(model: type[Body], incoming: Request) -> dict[str, Any]:
     form, files = incoming.form, incoming.files
-    _refuse_repeated(form, files)
     parts = {name: part for name, field in model.model_fields.items() for part in _marks(field.metadata)}
+    _refuse_repeated(form, files, but={name for name, part in parts.items() if part.many})
     values: dict[str, Any] = {}
     for name, text in form.items():
         part = parts.get(name)
-        if part is FILE:
+        if part in {FILE, FILES}:
             raise InvalidField(f"`{name}` must be a file part (with a filename), not text.")
         values[name] = part.read(name, text) if part and part.read else text
-    for name, file in files.items():
-        if name in model.model_fields and parts.get(name) is not FILE:
+    for name, sent in files.lists():
+        if name in model.model_fields and parts.get(name) not in {FILE, FILES}:
             raise InvalidField(f"`{name}` must be text, not a file part.")
-        data = file.read()
-        if data or file.filename:  # a browser sends a nameless empty part for a file that was not chosen
-            values[name] = data
+        # a browser sends a nameless empty part for a file that was not chosen
+        found = [data for file in sent if (data := file.read()) or file.filename]
+        if found:
+            values[name] = found if parts.get(name) is FILES else found[0]
     return values
 
 
@@ -150,11 +173,11 @@ def _marks(metadata: Iterable[Any]) -> Iterable[Part]:
     return (mark for mark in metadata if isinstance(mark, Part))
 
 
-def _refuse_repeated(*fields: MultiDict[str, Any]) -> None:
+def _refuse_repeated(*fields: MultiDict[str, Any], but: Collection[str] = ()) -> None:
     seen: set[str] = set()
     for found in fields:
         for name, values in found.lists():
-            if len(values) > 1 or name in seen:
+            if (len(values) > 1 and name not in but) or name in seen:
                 raise InvalidField(f"`{name}` is given more than once.")
             seen.add(name)
 

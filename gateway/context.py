@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, cast
 
 from flask import current_app, g
 
+from shared.face_models import FaceModelStore
 from shared.gallery_store import GalleryStore
 from shared.jobs import JobStore
+from shared.liveness_sessions import LivenessSessions
 from shared.presence import Presence
 from shared.settings import Settings
 from shared.storage import ObjectStore
@@ -28,7 +30,12 @@ class Services:
     galleries: GalleryStore
     keys: "KeyStore"
     presence: Presence
+    liveness: LivenessSessions
     stopping: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def face_models(self) -> FaceModelStore:
+        return FaceModelStore(self.store)
 
 
 @dataclass(frozen=True)

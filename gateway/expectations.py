@@ -5,6 +5,8 @@ from typing import Any
 
 Schema = Mapping[str, Any]
 
+OTHERS = {"array": "a list", "object": "a JSON object"}
+
 
 def expectation(schema: Schema, definitions: Schema) -> str:
     """For example "an integer from 1 to 100" or "one of fast, fine"."""
@@ -14,14 +16,12 @@ def expectation(schema: Schema, definitions: Schema) -> str:
     match schema.get("type"):
         case "integer" | "number" as kind:
             return f"{'an integer' if kind == 'integer' else 'a finite number'}{_range(schema)}"
-        case "string" if "contentEncoding" in schema:
-            return "an image file (base64 in JSON)"
+        case "boolean":
+            return "true or false"
         case "string":
-            return str(schema.get("description") or f"text{_length(schema)}")
-        case "object":
-            return str(schema.get("description") or "a JSON object")
-        case _:
-            return "valid"
+            return _text(schema)
+        case kind:
+            return str(schema.get("description") or OTHERS.get(str(kind), "valid"))
 
 
 def _resolve(schema: Schema, definitions: Schema) -> Schema:
@@ -32,6 +32,13 @@ def _resolve(schema: Schema, definitions: Schema) -> Schema:
     if "$ref" in schema:
         schema = {**schema, **definitions.get(schema["$ref"].rsplit("/", 1)[-1], {})}
     return schema
+
+
+def _text(schema: Schema) -> str:
+    if "contentEncoding" in schema:
+        kind = "an image file" if schema["contentMediaType"] == "image/*" else "a file"
+        return f"{kind} (base64 in JSON)"
+    return str(schema.get("description") or f"text{_length(schema)}")
 
 
 def _range(schema: Schema) -> str:

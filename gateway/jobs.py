@@ -1,8 +1,10 @@
 """`/v1/jobs`: what became of an accepted request."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
+from pathlib import PurePath
 from typing import Annotated
 
 from apiflask import APIBlueprint
@@ -14,6 +16,7 @@ from gateway.bodies import Body, read_query
 from gateway.context import Services, caller, context, services
 from gateway.operations import Operation, operation
 from gateway.responses import (
+    REPORT_FILES,
     Document,
     JobDocument,
     document,
@@ -24,18 +27,30 @@ from gateway.responses import (
 )
 from shared.errors import Conflict, InvalidField, JobNotFound, ObjectNotFound, Unavailable
 from shared.schemas import Job, JobEvent, JobStatus, JobType, StylizationResult
-from shared.storage import image_key
+from shared.storage import image_key, report_key
 
 blueprint = APIBlueprint("jobs", __name__, url_prefix="/v1/jobs")
 
 EVENT_ID = r"[0-9]{1,19}-[0-9]{1,19}"  # two numbers that fit Redis's 64 bits
 EVENT_STREAM = "text/event-stream"
 RECONNECT_MS = 2000
+REPORT_TYPES = {
+    ".json": "application/json",
+    ".md": "text/markdown; charset=utf-8",
+    ".png": "image/png",
+    ".csv": "text/csv; charset=utf-8",
+}
 SCOPES = {
     JobType.ENROLMENT: Scope.ENROL,
     JobType.VERIFICATION: Scope.VERIFY,
     JobType.COMPARISON: Scope.VERIFY,
     JobType.RECOGNITION: Scope.RECOGNISE,
+    JobType.DETECTION: Scope.VERIFY,
+    JobType.REEMBEDDING: Scope.ENROL,
+    JobType.EVALUATION: Scope.ADMIN,
+    JobType.CALIBRATION: Scope.ADMIN,
+    JobType.REGISTRATION: Scope.ADMIN,
+    JobType.TRAINING: Scope.ADMIN,
     JobType.STYLIZATION: Scope.STYLISE,
 }
 
@@ -102,6 +117,20 @@ def get_job_image(job: str) -> Response:
     made = StylizationResult.model_validate(found.result, extra="ignore").image
     data = services().store.get(image_key(found.tenant, found.id, made.media_type))
     return picture(data, made.media_type, made.sha256)
+
+
+@blueprint.get("/<id:job>/report/<id:file>")
+@operation(Operation({200: "*/*"}, scope=Scope.ADMIN, problems=(409,)))
+def get_job_report(job: str, file: str) -> Response:
+    """A file of the report that an evaluation or a training made; the job's links name them."""
+    found = services().jobs.get(caller().tenant, job)
+    made = REPORT_FILES.get(found.type, ())
+    if file not in made:
+        raise ObjectNotFound(f"{found.type.value} jobs make {', '.join(made) or 'no report'}.")
+    if found.status is not JobStatus.SUCCEEDED:
+        raise Conflict(f"The job is {found.status.value}; only one that succeeded has a report.")
+    data = services().store.get(report_key(found.tenant, found.id, file))
+    return picture(data, REPORT_TYPES[PurePath(file).suffix], hashlib.sha256(data).hexdigest())
 
 
 @blueprint.get("/<id:job>/events")

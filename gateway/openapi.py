@@ -10,7 +10,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from werkzeug.routing import Rule
 
-from gateway.bodies import IMAGE_SCHEMA, JSON, MULTIPART, Body, file_fields
+from gateway.bodies import JSON, MULTIPART, Body, file_fields
 from gateway.errors import PROBLEM_TYPE, Problem
 from gateway.operations import Operation, operation_of
 from shared.schemas import ID_PATTERN
@@ -113,15 +113,22 @@ def _request_body(model: type[Body], schemas: Json, *, required: bool) -> Json:
 
 
 def _as_form(model: type[Body], schemas: Json) -> Json:
-    """The same fields in a multipart body, where pictures are files and not base64."""
-    schema, pictures = schemas[model.__name__], file_fields(model)
-    properties = {
-        name: {"type": "string", "format": "binary", "description": IMAGE_SCHEMA["description"]}
-        if name in pictures
-        else field
-        for name, field in schema["properties"].items()
-    }
+    """The same fields in a multipart body, where files are not base64."""
+    schema, files = schemas[model.__name__], file_fields(model)
+    properties = {name: _as_file(field) if name in files else field for name, field in schema["properties"].items()}
     return {**schema, "title": f"{schema['title']}Form", "properties": properties}
+
+
+def _as_file(field: Json) -> Json:
+    if field.get("type") == "array":
+        return {**field, "items": {"type": "string", "format": "binary"}}
+    return {"type": "string", "format": "binary", "description": _file_description(field)}
+
+
+def _file_description(field: Json) -> str:
+    """Of the file itself where the field may also be left out."""
+    (file,) = [option for option in field.get("anyOf", [field]) if "contentEncoding" in option]
+    return str(file["description"])
 
 
 def _path_parameters(path: str) -> Iterator[Json]:

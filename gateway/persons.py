@@ -94,7 +94,8 @@ def get_person(gallery: str, person: str) -> Response:
     """Read a person with his faces; embeddings never leave the service."""
     galleries, tenant = services().galleries, caller().tenant
     found = galleries.get_person(tenant, gallery, person)
-    faces = [_face_view(template) for template in galleries.person_templates(tenant, gallery, person)]
+    model = galleries.get_gallery(tenant, gallery).model
+    faces = [_face_view(t) for t in galleries.person_templates(tenant, gallery, person, model.digest)]
     return document(PersonWithFaces(**_view(found).model_dump(), faces=faces))
 
 
@@ -114,6 +115,8 @@ def delete_person(gallery: str, person: str) -> Response:
 def enrol_face(gallery: str, person: str) -> Response:
     """Enrol a face: one photo is enough, more make it better.
 
+    `warnings` tell when the face resembles another person (`lookalike`; the gallery may refuse those) or
+    does not resemble the person's other faces (`identity_conflict`).
     The person is created when he is not there. The photo is deleted as soon as its face is embedded.
     """
     sent = read_body(Enrolment)

@@ -8,10 +8,10 @@ from gateway.auth import Scope
 from gateway.bodies import Body, ImageFile, read_body
 from gateway.context import caller, context, services
 from gateway.operations import accepts_job
-from gateway.policies import IdentificationPolicy
+from gateway.policies import IdentificationPolicy, Liveness, LivenessSession, Thorough, check_liveness, check_policy
 from gateway.responses import accept
 from shared.ml.face.verification import DEFAULT_IDENTIFICATION
-from shared.schemas import JobType, Priority, RecognitionPayload
+from shared.schemas import JobType, LivenessRequirement, PolicyKind, Priority, RecognitionPayload
 
 blueprint = APIBlueprint("recognitions", __name__, url_prefix="/v1/galleries/<id:gallery>/recognitions")
 
@@ -20,6 +20,9 @@ class Recognition(Body):
     image: ImageFile
     top_k: int = Field(5, ge=1, le=100, description="most candidates listed for a face")
     policy: IdentificationPolicy = DEFAULT_IDENTIFICATION
+    thorough: Thorough = False
+    liveness: Liveness = LivenessRequirement.NONE
+    liveness_session: LivenessSession = None
     priority: Priority = Priority.INTERACTIVE
 
 
@@ -30,10 +33,20 @@ def recognise(gallery: str) -> Response:
     sent = read_body(Recognition)
     pictures = {"image": sent.image}
     context().uploads.check(pictures)
-    services().galleries.get_gallery(caller().tenant, gallery)
+    found = services().galleries.get_gallery(caller().tenant, gallery)
+    check_policy(sent.policy, PolicyKind.IDENTIFICATION, found)
+    check_liveness(sent.liveness, sent.liveness_session, found)
     return accept(
         JobType.RECOGNITION,
         pictures,
-        lambda keys: RecognitionPayload(gallery=gallery, image_key=keys["image"], top_k=sent.top_k, policy=sent.policy),
+        lambda keys: RecognitionPayload(
+            gallery=gallery,
+            image_key=keys["image"],
+            top_k=sent.top_k,
+            policy=sent.policy,
+            thorough=sent.thorough,
+            liveness=sent.liveness,
+            liveness_session=sent.liveness_session,
+        ),
         sent.priority,
     )

@@ -14,19 +14,25 @@ from gateway.context import caller, context, preferred_wait, request_id, service
 from shared.errors import Unavailable
 from shared.jobs import NewJob
 from shared.schemas import (
+    CalibrationResult,
     ComparisonResult,
+    DetectionResult,
     EnrolmentResult,
+    EvaluationResult,
     Job,
     JobError,
     JobStatus,
     JobType,
+    LivenessCheckResult,
     Model,
     Payload,
     Priority,
     Progress,
     RecognitionResult,
+    RegistrationResult,
     Result,
     StylizationResult,
+    TrainingResult,
     VerificationResult,
 )
 
@@ -35,7 +41,18 @@ RESULTS: Mapping[JobType, type[Result]] = {
     JobType.VERIFICATION: VerificationResult,
     JobType.COMPARISON: ComparisonResult,
     JobType.RECOGNITION: RecognitionResult,
+    JobType.DETECTION: DetectionResult,
+    JobType.REEMBEDDING: EnrolmentResult,
+    JobType.EVALUATION: EvaluationResult,
+    JobType.CALIBRATION: CalibrationResult,
+    JobType.REGISTRATION: RegistrationResult,
+    JobType.TRAINING: TrainingResult,
+    JobType.LIVENESS_CHECK: LivenessCheckResult,
     JobType.STYLIZATION: StylizationResult,
+}
+REPORT_FILES: Mapping[JobType, tuple[str, ...]] = {
+    JobType.EVALUATION: ("report.json", "report.md", "report.png"),
+    JobType.TRAINING: ("report.json", "report.md", "curves.csv"),
 }
 WAIT_SLICE_S = 2.0  # a process that shuts down is noticed between slices
 
@@ -60,6 +77,7 @@ class JobLinks(Document):
     events: str
     cancel: str | None = optional("while the job is not finished")
     image: str | None = optional("of a stylization that succeeded")
+    report: list[str] | None = optional("files of the report, of an evaluation or a training that succeeded")
 
 
 class JobDocument(Document):
@@ -105,13 +123,20 @@ def picture(data: bytes, media_type: str, sha256: str) -> Response:
 def hidden_of_job() -> IncEx | None:
     """Templates can be rebuilt from similarities, so these are for keys with their own scope.
 
-    A face's quality has a score too; it is nested deeper and stays.
+    A face's quality has a score too; it is nested deeper and stays. Whom an enrolled face resembles is for
+    keys that could find that out by a recognition.
     """
-    if caller().may(Scope.SCORES_READ):
-        return None
-    faces: IncEx = {"__all__": {"score", "candidates"}}
-    similarities: IncEx = {"score": True, "candidates": True, "faces": faces}
-    return {"result": similarities}
+    hidden: dict[str, IncEx | bool] = {}
+    of_warnings = set()
+    if not caller().may(Scope.SCORES_READ):
+        hidden = {"score": True, "candidates": True, "faces": {"__all__": {"score", "candidates"}}}
+        hidden["passive"] = {"score"}  # told to an attacker, it would lead him to a better attack
+        of_warnings.add("score")
+    if not caller().may(Scope.RECOGNISE):
+        of_warnings.add("person")
+    if of_warnings:
+        hidden["warnings"] = {"__all__": of_warnings}
+    return {"result": hidden} if hidden else None
 
 
 def accept(
@@ -142,7 +167,8 @@ def accept(
 def job_document(job: Job) -> JobDocument:
     """What a client sees of a job: neither the tenant nor object keys."""
     finished = job.status.finished
-    has_image = job.status is JobStatus.SUCCEEDED and job.type is JobType.STYLIZATION
+    succeeded = job.status is JobStatus.SUCCEEDED
+    reports = [f"{job_url(job.id)}/report/{name}" for name in REPORT_FILES.get(job.type, ())]
     return JobDocument(
         id=job.id,
         type=job.type,
@@ -160,7 +186,8 @@ def job_document(job: Job) -> JobDocument:
             self=job_url(job.id),
             events=f"{job_url(job.id)}/events",
             cancel=None if finished else f"{job_url(job.id)}/cancel",
-            image=f"{job_url(job.id)}/image" if has_image else None,
+            image=f"{job_url(job.id)}/image" if succeeded and job.type is JobType.STYLIZATION else None,
+            report=reports if succeeded and reports else None,
         ),
     )
 

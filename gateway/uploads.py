@@ -1,12 +1,14 @@
-"""Pictures on their way in: checked here, kept under `uploads/{tenant}/{job}/` until the job is done."""
+"""Files on their way in: checked here, kept under `uploads/{tenant}/{job}/` until the job is done."""
 
+import io
 import os
 import threading
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 
 from shared import images
-from shared.errors import InvalidImage, Unavailable
+from shared.errors import InvalidArchive, InvalidImage, Unavailable
 from shared.settings import LimitSettings
 from shared.storage import ObjectStore, upload_folder
 
@@ -33,9 +35,21 @@ class Uploads:
                 raise type(error)(f"`{field}`: {error}") from None
         return sizes
 
+    def archive(self, data: bytes | None) -> dict[str, bytes]:
+        """An optional ZIP as the files of a job. What is in it is read by the worker, never unpacked to a disk.
+
+        Raises:
+            InvalidArchive: it is no ZIP.
+        """
+        if data is None:
+            return {}
+        if not zipfile.is_zipfile(io.BytesIO(data)):
+            raise InvalidArchive("`archive` is not a ZIP file: send one with a folder of photos per person.")
+        return {"archive": data}
+
     @contextmanager
     def kept(self, tenant: str, job_id: str, pictures: Mapping[str, bytes]) -> Iterator[dict[str, str]]:
-        """Store checked pictures for a job: field -> object key. Deleted again when the body raises."""
+        """Store checked files for a job: field -> object key. Deleted again when the body raises."""
         keys = {field: f"{upload_folder(tenant, job_id)}{field}" for field in pictures}
         try:
             for field, data in pictures.items():

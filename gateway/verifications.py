@@ -2,15 +2,25 @@
 
 from apiflask import APIBlueprint
 from flask import Response
+from pydantic import Field
 
 from gateway.auth import Scope
 from gateway.bodies import Body, ImageFile, read_body
 from gateway.context import caller, context, services
 from gateway.operations import accepts_job
-from gateway.policies import VerificationPolicy
+from gateway.policies import Liveness, LivenessSession, VerificationPolicy, check_liveness, check_policy
 from gateway.responses import accept
+from shared.ml.face.catalogue import DEFAULT_MODEL
 from shared.ml.face.verification import DEFAULT_VERIFICATION
-from shared.schemas import ComparisonPayload, Id, JobType, Priority, VerificationPayload
+from shared.schemas import (
+    ComparisonPayload,
+    Id,
+    JobType,
+    LivenessRequirement,
+    PolicyKind,
+    Priority,
+    VerificationPayload,
+)
 
 blueprint = APIBlueprint("verifications", __name__, url_prefix="/v1")
 
@@ -19,6 +29,8 @@ class Verification(Body):
     image: ImageFile
     person: Id
     policy: VerificationPolicy = DEFAULT_VERIFICATION
+    liveness: Liveness = LivenessRequirement.NONE
+    liveness_session: LivenessSession = None
     priority: Priority = Priority.INTERACTIVE
 
 
@@ -26,6 +38,7 @@ class Comparison(Body):
     image_a: ImageFile
     image_b: ImageFile
     policy: VerificationPolicy = DEFAULT_VERIFICATION
+    model: Id = Field(DEFAULT_MODEL.name, description="name or digest of the face model; GET /v1/models lists them")
     priority: Priority = Priority.INTERACTIVE
 
 
@@ -36,12 +49,20 @@ def verify(gallery: str) -> Response:
     sent = read_body(Verification)
     pictures = {"image": sent.image}
     context().uploads.check(pictures)
+    found = services().galleries.get_gallery(caller().tenant, gallery)
+    check_policy(sent.policy, PolicyKind.VERIFICATION, found)
+    check_liveness(sent.liveness, sent.liveness_session, found)
     services().galleries.get_person(caller().tenant, gallery, sent.person)
     return accept(
         JobType.VERIFICATION,
         pictures,
         lambda keys: VerificationPayload(
-            gallery=gallery, person=sent.person, image_key=keys["image"], policy=sent.policy
+            gallery=gallery,
+            person=sent.person,
+            image_key=keys["image"],
+            policy=sent.policy,
+            liveness=sent.liveness,
+            liveness_session=sent.liveness_session,
         ),
         sent.priority,
     )
@@ -54,9 +75,13 @@ def compare() -> Response:
     sent = read_body(Comparison)
     pictures = {"image_a": sent.image_a, "image_b": sent.image_b}
     context().uploads.check(pictures)
+    check_policy(sent.policy, PolicyKind.VERIFICATION)
+    model = services().face_models.find(caller().tenant, sent.model)
     return accept(
         JobType.COMPARISON,
         pictures,
-        lambda keys: ComparisonPayload(image_a_key=keys["image_a"], image_b_key=keys["image_b"], policy=sent.policy),
+        lambda keys: ComparisonPayload(
+            image_a_key=keys["image_a"], image_b_key=keys["image_b"], model=model, policy=sent.policy
+        ),
         sent.priority,
     )

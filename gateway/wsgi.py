@@ -11,6 +11,7 @@ from gateway.context import Services
 from shared import styles
 from shared.gallery_store import GalleryStore
 from shared.jobs import JobStore
+from shared.liveness_sessions import LivenessSessions
 from shared.presence import Presence
 from shared.queue import celery_app, connect, publisher
 from shared.settings import Settings
@@ -43,6 +44,7 @@ def build(settings: Settings, stopping: threading.Event | None = None) -> APIFla
         galleries=GalleryStore(store, redis, prefix),
         keys=KeyStore(store, settings.auth.cache_seconds),
         presence=Presence(redis, prefix),
+        liveness=LivenessSessions(redis, prefix),
         stopping=stopping or threading.Event(),
     )
     return create_app(settings, services)

@@ -2,7 +2,7 @@
 
     galleries/{tenant}/{gallery}/gallery.json
     galleries/{tenant}/{gallery}/persons/{person}.json
-    galleries/{tenant}/{gallery}/templates/{person}/{face}.json
+    galleries/{tenant}/{gallery}/templates/{person}/{model digest}/{face}.json
 
 Put, get and delete of an object are atomic, so there is nothing to corrupt. A worker that keeps a gallery in
 memory reads the stream before each search and so sees what any other process has finished.
@@ -11,7 +11,7 @@ memory reads the stream before each search and so sees what any other process ha
 import base64
 import uuid
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -32,7 +32,8 @@ from shared.errors import (
     PersonNotFound,
     QueueUnavailable,
 )
-from shared.schemas import Gallery, Message, Person
+from shared.ml.face.catalogue import DEFAULT_MODEL
+from shared.schemas import Gallery, GalleryRules, Message, Model, Person
 from shared.storage import ObjectStore
 
 KEPT_CHANGES = 10_000
@@ -68,9 +69,12 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True)
 class Change:
+    """What happened to whom; `digest` names the model whose template it was, empty: any."""
+
     kind: ChangeKind
     person: str = ""
     face: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True)
@@ -105,18 +109,33 @@ class GalleryStore:
 
     # --- galleries ---
 
-    def create_gallery(self, tenant: str, gallery: str) -> Gallery:
+    def create_gallery(
+        self, tenant: str, gallery: str, *, model: Model | None = None, rules: GalleryRules | None = None
+    ) -> Gallery:
         """Raises GalleryExists; of concurrent calls one succeeds."""
-        created = Gallery(id=gallery, created_at=datetime.now(UTC))
+        default = Model(name=DEFAULT_MODEL.name, digest=DEFAULT_MODEL.digest)
+        chosen = (rules or GalleryRules()).model_dump()
+        created = Gallery(id=gallery, created_at=datetime.now(UTC), model=model or default, **chosen)
         if not self._store.put_if_absent(_gallery_key(tenant, gallery), created.model_dump_json().encode()):
             raise GalleryExists(f"The gallery {gallery!r} exists already.")
         return created
+
+    def update_gallery(self, tenant: str, gallery: str, change: Callable[[Gallery], Gallery]) -> Gallery:
+        """Change what is known of a gallery; `change` may be called again when somebody else came between."""
+
+        def changed(data: bytes) -> bytes:
+            return change(Gallery.model_validate_json(data)).model_dump_json().encode()
+
+        try:
+            return Gallery.model_validate_json(self._store.update(_gallery_key(tenant, gallery), changed))
+        except ObjectNotFound:
+            raise _no_gallery(gallery) from None
 
     def get_gallery(self, tenant: str, gallery: str) -> Gallery:
         try:
             return Gallery.model_validate_json(self._store.get(_gallery_key(tenant, gallery)))
         except ObjectNotFound:
-            raise GalleryNotFound(f"There is no gallery {gallery!r}. Create it with POST /v1/galleries.") from None
+            raise _no_gallery(gallery) from None
 
     def list_galleries(self, tenant: str) -> list[Gallery]:
         names = self._store.folders(f"galleries/{tenant}/")
@@ -186,43 +205,68 @@ class GalleryStore:
 
     def put_template(self, tenant: str, gallery: str, template: Template) -> None:
         """Store a template and announce it. Repeating it changes nothing."""
-        key = _template_key(tenant, gallery, template.person, template.face)
+        key = _template_key(tenant, gallery, template.person, template.model_digest, template.face)
         self._store.put(key, template.model_dump_json().encode(), "application/json")
-        self.announce(tenant, gallery, Change(ChangeKind.FACE_PUT, template.person, template.face))
+        change = Change(ChangeKind.FACE_PUT, template.person, template.face, template.model_digest)
+        self.announce(tenant, gallery, change)
 
-    def get_template(self, tenant: str, gallery: str, person: str, face: str) -> Template:
+    def get_template(self, tenant: str, gallery: str, person: str, digest: str, face: str) -> Template:
+        """One template of one model."""
         try:
-            data = self._store.get(_template_key(tenant, gallery, person, face))
+            data = self._store.get(_template_key(tenant, gallery, person, digest, face))
         except ObjectNotFound:
             raise FaceNotFound(f"The person {person!r} has no face {face!r}.") from None
         return Template.model_validate_json(data)
 
     def delete_template(self, tenant: str, gallery: str, person: str, face: str) -> None:
-        """Delete one template.
+        """Delete a face: its templates of every model.
 
         Raises:
             FaceNotFound
         """
-        self.get_template(tenant, gallery, person, face)
+        if not self._template_keys_of_face(tenant, gallery, person, face):
+            raise FaceNotFound(f"The person {person!r} has no face {face!r}.")
         self.withdraw_template(tenant, gallery, person, face)
 
-    def withdraw_template(self, tenant: str, gallery: str, person: str, face: str) -> None:
-        """Undo `put_template`, whether or not anything of it is left."""
-        self._store.delete(_template_key(tenant, gallery, person, face))
-        self.announce(tenant, gallery, Change(ChangeKind.FACE_DELETED, person, face))
+    def withdraw_template(self, tenant: str, gallery: str, person: str, face: str, *, digest: str = "") -> None:
+        """Undo `put_template`, for one model or for all, whether or not anything of it is left."""
+        for key in self._template_keys_of_face(tenant, gallery, person, face):
+            if not digest or _digest_of(key) == digest:
+                self._store.delete(key)
+        self.announce(tenant, gallery, Change(ChangeKind.FACE_DELETED, person, face, digest))
 
-    def person_templates(self, tenant: str, gallery: str, person: str) -> list[Template]:
-        keys = self._store.keys(_templates(tenant, gallery, person))
+    def person_templates(self, tenant: str, gallery: str, person: str, digest: str) -> list[Template]:
+        """A person's templates of one model, in the order of their ids."""
+        keys = self._store.keys(f"{_templates(tenant, gallery, person)}{digest}/")
         return [Template.model_validate_json(data) for data in self._get_all(keys)]
 
-    def all_templates(self, tenant: str, gallery: str) -> Iterator[Template]:
-        keys = self._store.keys(f"{_root(tenant, gallery)}templates/")
+    def all_templates(self, tenant: str, gallery: str, digest: str) -> Iterator[Template]:
+        """Everybody's templates of one model."""
+        found = self._store.keys(f"{_root(tenant, gallery)}templates/")
+        keys = (key for key in found if _digest_of(key) == digest)
         return (Template.model_validate_json(data) for data in self._get_all(keys))
+
+    def persons_with_templates(self, tenant: str, gallery: str, digest: str) -> set[str]:
+        """Who has a template of this model."""
+        found = (key.split("/") for key in self._store.keys(f"{_root(tenant, gallery)}templates/"))
+        return {parts[-3] for parts in found if parts[-2] == digest}
+
+    def delete_model_templates(self, tenant: str, gallery: str, digest: str) -> int:
+        """Delete everybody's templates of one model; how many."""
+        found = self._store.keys(f"{_root(tenant, gallery)}templates/")
+        keys = [key for key in found if _digest_of(key) == digest]
+        with ThreadPoolExecutor(READERS) as pool:
+            list(pool.map(self._store.delete, keys))
+        return len(keys)
+
+    def _template_keys_of_face(self, tenant: str, gallery: str, person: str, face: str) -> list[str]:
+        keys = self._store.keys(_templates(tenant, gallery, person))
+        return [key for key in keys if key.endswith(f"/{face}.json")]
 
     # --- changes ---
 
     def announce(self, tenant: str, gallery: str, change: Change) -> None:
-        fields = ("kind", change.kind.value, "person", change.person, "face", change.face)
+        fields = ("kind", change.kind.value, "person", change.person, "face", change.face, "digest", change.digest)
         try:
             self._script(args=[self._stream(tenant, gallery), "append", uuid.uuid4().hex, KEPT_CHANGES, *fields])
         except RedisError as error:
@@ -270,7 +314,11 @@ class GalleryStore:
 
 def _change(fields: Sequence[str]) -> Change:
     values = dict(zip(fields[::2], fields[1::2], strict=True))
-    return Change(ChangeKind(values["kind"]), values["person"], values["face"])
+    return Change(ChangeKind(values["kind"]), values["person"], values["face"], values.get("digest", ""))
+
+
+def _digest_of(template_key: str) -> str:
+    return template_key.split("/")[-2]
 
 
 def _root(tenant: str, gallery: str) -> str:
@@ -289,5 +337,9 @@ def _templates(tenant: str, gallery: str, person: str) -> str:
     return f"{_root(tenant, gallery)}templates/{person}/"
 
 
-def _template_key(tenant: str, gallery: str, person: str, face: str) -> str:
-    return f"{_templates(tenant, gallery, person)}{face}.json"
+def _template_key(tenant: str, gallery: str, person: str, digest: str, face: str) -> str:
+    return f"{_templates(tenant, gallery, person)}{digest}/{face}.json"
+
+
+def _no_gallery(gallery: str) -> GalleryNotFound:
+    return GalleryNotFound(f"There is no gallery {gallery!r}. Create it with POST /v1/galleries.")

@@ -92,8 +92,7 @@ class JobStore:
         route = ROUTES[new.type]
         queue = route.queue(new.priority)
         job_id = new.id or NewJob.new_id()
-        style = new.type is JobType.STYLIZATION
-        lifetime = self._settings.style_deadline if style else self._settings.face_deadline
+        lifetime = self._lifetime(new.type)
         fields = ("type", new.type.value, "payload", new.payload.model_dump_json(), "trace", new.trace)
         accepted = self._run(
             "submit", job_id, new.tenant, queue.value, lifetime, self._settings.republish_seconds,
@@ -104,6 +103,15 @@ class JobStore:
         with suppress(Exception):  # the job is accepted: housekeeping publishes what this could not
             self._publish(route.task, job_id, queue)
         return self.get(new.tenant, job_id)
+
+    def _lifetime(self, job_type: JobType) -> float:
+        match job_type:
+            case JobType.STYLIZATION:
+                return self._settings.style_deadline
+            case JobType.EVALUATION | JobType.CALIBRATION | JobType.TRAINING:
+                return self._settings.evaluation_deadline
+            case _:
+                return self._settings.face_deadline
 
     def get(self, tenant: str, job_id: str) -> Job:
         """Raises JobNotFound, also for another tenant's job."""

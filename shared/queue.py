@@ -32,6 +32,13 @@ class Task(StrEnum):
     VERIFY = "face.verify"
     COMPARE = "face.compare"
     RECOGNISE = "face.recognise"
+    DETECT = "face.detect"
+    REEMBED = "face.reembed"
+    EVALUATE = "face.evaluate"
+    CALIBRATE = "face.calibrate"
+    REGISTER = "face.register"
+    TRAIN = "face.train"
+    CHECK_LIVENESS = "face.check_liveness"
     STYLIZE = "style.stylize"
     SWEEP = "housekeeping.sweep"
 
@@ -51,6 +58,13 @@ ROUTES: Mapping[JobType, Route] = {
     JobType.VERIFICATION: Route(Task.VERIFY, Queue.FACE_INTERACTIVE, Queue.FACE_BULK),
     JobType.COMPARISON: Route(Task.COMPARE, Queue.FACE_INTERACTIVE, Queue.FACE_BULK),
     JobType.RECOGNITION: Route(Task.RECOGNISE, Queue.FACE_INTERACTIVE, Queue.FACE_BULK),
+    JobType.DETECTION: Route(Task.DETECT, Queue.FACE_INTERACTIVE, Queue.FACE_BULK),
+    JobType.REEMBEDDING: Route(Task.REEMBED, Queue.FACE_INTERACTIVE, Queue.FACE_BULK),
+    JobType.EVALUATION: Route(Task.EVALUATE, Queue.FACE_INTERACTIVE, Queue.FACE_BULK),
+    JobType.CALIBRATION: Route(Task.CALIBRATE, Queue.FACE_INTERACTIVE, Queue.FACE_BULK),
+    JobType.LIVENESS_CHECK: Route(Task.CHECK_LIVENESS, Queue.FACE_INTERACTIVE, Queue.FACE_BULK),
+    JobType.REGISTRATION: Route(Task.REGISTER, Queue.FACE_INTERACTIVE, Queue.FACE_BULK),
+    JobType.TRAINING: Route(Task.TRAIN, Queue.FACE_INTERACTIVE, Queue.FACE_BULK),
     JobType.STYLIZATION: Route(Task.STYLIZE, Queue.STYLE_INTERACTIVE, Queue.STYLE_BULK),
 }
 

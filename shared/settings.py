@@ -62,7 +62,7 @@ class AuthSettings(_Section):
 
 
 class LimitSettings(_Section):
-    body_bytes: int = Field(32 * 2**20, gt=0, description="largest request body")
+    body_bytes: int = Field(64 * 2**20, gt=0, description="largest request body")
     image_bytes: int = Field(12 * 2**20, gt=0, description="largest image file")
     image_pixels: int = Field(50_000_000, gt=0, description="most pixels an image may decode to")
     image_side: int = Field(12_000, gt=0, description="longest side of an image, px")
@@ -90,6 +90,9 @@ class JobSettings(_Section):
     retention_seconds: int = Field(24 * 3600, gt=0, description="how long a finished job can be read")
     face_deadline: float = Field(120, gt=0, description="seconds from acceptance until a face job expires")
     style_deadline: float = Field(3600, gt=0, description="seconds until a stylisation expires")
+    evaluation_deadline: float = Field(
+        3600, gt=0, description="seconds until an evaluation, calibration or training expires"
+    )
     queue_limit: int = Field(10_000, gt=0, description="queued jobs per queue before 503")
 
 

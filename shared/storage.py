@@ -19,6 +19,8 @@ from shared.settings import S3Settings
 
 UPLOADS = "uploads/"
 IMAGES = "images/"
+REPORTS = "reports/"
+MOST_UPDATES = 20  # of one object that others change at the same time
 
 _T = TypeVar("_T")
 
@@ -31,6 +33,11 @@ def upload_folder(tenant: str, job_id: str) -> str:
 def image_key(tenant: str, job_id: str, media_type: str) -> str:
     """Where the picture that a job made lies: `images/{tenant}/{job}.{jpeg|png|webp}`."""
     return f"{IMAGES}{tenant}/{job_id}.{media_type.removeprefix('image/')}"
+
+
+def report_key(tenant: str, job_id: str, name: str) -> str:
+    """Where a file of the report that a job made lies."""
+    return f"{REPORTS}{tenant}/{job_id}/{name}"
 
 
 class ObjectStore(Protocol):
@@ -51,6 +58,16 @@ class ObjectStore(Protocol):
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
         """Create the object; False, changing nothing, when the key is taken. Of concurrent calls one wins."""
+        ...
+
+    def update(self, key: str, change: Callable[[bytes], bytes]) -> bytes:
+        """Replace an object by what `change` makes of it; its new content.
+
+        Concurrent updates of one key follow each other: `change` is called again when another came between.
+
+        Raises:
+            ObjectNotFound: there is none, or it was deleted meanwhile.
+        """
         ...
 
     def get(self, key: str) -> bytes:
@@ -110,7 +127,7 @@ class S3Store:
                     rule_id=prefix,
                     expiration=Expiration(days=days),
                 )
-                for prefix, days in ((UPLOADS, 1), (IMAGES, self._image_days))
+                for prefix, days in ((UPLOADS, 1), (IMAGES, self._image_days), (REPORTS, 1))
             ]
             self._client.set_bucket_lifecycle(self._bucket, LifecycleConfig(rules))
 
@@ -127,28 +144,18 @@ class S3Store:
         )
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
-        # minio 7.2's put_object takes no condition; a presigned PUT with the header does the same.
-        def conditional_put() -> bool:
-            url = self._client.get_presigned_url("PUT", self._bucket, key, expires=timedelta(minutes=1))
-            response = self._http.request("PUT", url, body=data, headers={"If-None-Match": "*"})
-            if response.status == 412:
-                return False
-            if response.status >= 300:
-                raise StorageUnavailable(f"The object store answered {response.status} to a conditional PUT.")
-            return True
+        return self._put_if(key, data, {"If-None-Match": "*"})
 
-        return self._call(key, conditional_put)
+    def update(self, key: str, change: Callable[[bytes], bytes]) -> bytes:
+        for _ in range(MOST_UPDATES):
+            former, etag = self._read(key)
+            changed = change(former)
+            if changed == former or self._put_if(key, changed, {"If-Match": etag}):
+                return changed
+        raise StorageUnavailable("The object is changed by too many at once; try again.")
 
     def get(self, key: str) -> bytes:
-        def read() -> bytes:
-            response = self._client.get_object(self._bucket, key)
-            try:
-                return bytes(response.read())
-            finally:
-                response.close()
-                response.release_conn()
-
-        return self._call(key, read)
+        return self._read(key)[0]
 
     def delete(self, key: str) -> None:
         self._call(key, lambda: self._client.remove_object(self._bucket, key))
@@ -179,6 +186,33 @@ class S3Store:
     def folders(self, prefix: str) -> Iterator[str]:
         listed = self._call(prefix, lambda: list(self._client.list_objects(self._bucket, prefix=prefix)))
         return iter(sorted(str(item.object_name)[len(prefix) :].rstrip("/") for item in listed if item.is_dir))
+
+    def _read(self, key: str) -> tuple[bytes, str]:
+        """The object and its entity tag."""
+
+        def read() -> tuple[bytes, str]:
+            response = self._client.get_object(self._bucket, key)
+            try:
+                return bytes(response.read()), str(response.headers.get("ETag", ""))
+            finally:
+                response.close()
+                response.release_conn()
+
+        return self._call(key, read)
+
+    def _put_if(self, key: str, data: bytes, condition: dict[str, str]) -> bool:
+        """Whether the condition held; minio 7.2's put_object takes none, a presigned PUT with the header does."""
+
+        def conditional_put() -> bool:
+            url = self._client.get_presigned_url("PUT", self._bucket, key, expires=timedelta(minutes=1))
+            response = self._http.request("PUT", url, body=data, headers=condition)
+            if response.status in {404, 412}:  # 404: nothing is there to match
+                return False
+            if response.status >= 300:
+                raise StorageUnavailable(f"The object store answered {response.status} to a conditional PUT.")
+            return True
+
+        return self._call(key, conditional_put)
 
     def _call(self, key: str, action: Callable[[], _T]) -> _T:
         try:
@@ -214,6 +248,13 @@ class MemoryStore:
                 return False
             self._objects[key] = data
             return True
+
+    def update(self, key: str, change: Callable[[bytes], bytes]) -> bytes:
+        with self._lock:
+            if key not in self._objects:
+                raise ObjectNotFound(f"Nothing is stored under {key}.")
+            self._objects[key] = change(self._objects[key])
+            return self._objects[key]
 
     def get(self, key: str) -> bytes:
         with self._lock:

@@ -1,129 +1,147 @@
-"""The face worker: detect, align, embed; then enrol, verify, compare or recognise."""
+"""The face worker: detect, align, embed; then verify, compare, recognise or detect (enrol: workers/enrolment.py)."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 
 import numpy as np
 
-from shared.errors import GalleryNotFound, NoFaceEnrolled, PersonChanged, PersonNotFound
-from shared.gallery_store import GalleryStore, Template
+from shared.errors import NoFaceEnrolled
+from shared.gallery_store import GalleryStore
+from shared.liveness_sessions import LivenessSessions
 from shared.ml.face import verification
 from shared.ml.face.gallery import fuse
 from shared.ml.face.verification import Verdict
 from shared.queue import Task
 from shared.schemas import (
+    CalibrationPayload,
     Candidate,
     ComparisonPayload,
     ComparisonResult,
+    DetectionPayload,
     EnrolmentPayload,
-    EnrolmentResult,
+    EvaluationPayload,
+    Gallery,
+    LivenessCheckPayload,
     Message,
     Model,
     RecognisedFace,
     RecognitionPayload,
     RecognitionResult,
+    ReembeddingPayload,
+    RegistrationPayload,
+    TrainingPayload,
     VerificationPayload,
     VerificationResult,
 )
+from workers import thresholds
 from workers.app import Handler
-from workers.face_reader import Face, FaceReader, Refusal
+from workers.enrolment import Enroller
+from workers.evaluation import Evaluator
+from workers.face_models import FaceModels
+from workers.face_reader import DETECTOR, Face, FaceReader, Refusal
+from workers.liveness import FrameReader, LivenessChecker, LivenessGuard
+from workers.liveness_rule import Judge, Judgement, judge
+from workers.models import weights_supply
+from workers.registration import Registrar
 from workers.residents import ResidentGalleries, check_model
 from workers.runner import Held
 from workers.services import Services
+from workers.training import ModelTrainer
 
 
 def face_tasks(services: Services) -> Mapping[Task, Handler]:
     """Load and warm up the models; the tasks that use them."""
+    models = FaceModels(services)
     reader = FaceReader.load(services)
     residents = ResidentGalleries(
         services.galleries,
-        reader.executor,
-        device=reader.device,
-        model_digest=reader.model.digest,
+        models.executor,
+        device=models.device,
         capacity=services.settings.workers.resident_templates,
     )
-    worker = FaceWorker(reader, services.galleries, residents)
+    sessions = LivenessSessions(services.redis, services.settings.redis.key_prefix)
+    guard = LivenessGuard.load(
+        sessions,
+        models.executor,
+        device=models.device,
+        cache_dir=services.settings.weights_cache,
+        supply=weights_supply(services.settings, services.store),
+    )
+    frames = FrameReader(services.store, services.limits, reader.detector)
+    checker = LivenessChecker(frames, models, sessions, guard)
+    enroller = Enroller(reader, models, services.galleries, residents)
+    worker = FaceWorker(reader, models, services.galleries, residents, guard)
+    evaluator = Evaluator(reader, models, services)
+    trainer = ModelTrainer(reader, models, services)
+    registrar = Registrar(models, services.store)
     run = services.runner.run
     return {
-        Task.ENROL: lambda job_id: run(job_id, EnrolmentPayload, worker.enrol),
+        Task.ENROL: lambda job_id: run(job_id, EnrolmentPayload, enroller.enrol),
+        Task.REEMBED: lambda job_id: run(job_id, ReembeddingPayload, enroller.reembed),
         Task.VERIFY: lambda job_id: run(job_id, VerificationPayload, worker.verify),
         Task.COMPARE: lambda job_id: run(job_id, ComparisonPayload, worker.compare),
         Task.RECOGNISE: lambda job_id: run(job_id, RecognitionPayload, worker.recognise),
+        Task.DETECT: lambda job_id: run(job_id, DetectionPayload, worker.detect),
+        Task.CHECK_LIVENESS: lambda job_id: run(job_id, LivenessCheckPayload, checker.check),
+        Task.EVALUATE: lambda job_id: run(job_id, EvaluationPayload, evaluator.evaluate),
+        Task.TRAIN: lambda job_id: run(job_id, TrainingPayload, trainer.train),
+        Task.REGISTER: lambda job_id: run(job_id, RegistrationPayload, registrar.register),
+        Task.CALIBRATE: lambda job_id: run(job_id, CalibrationPayload, evaluator.calibrate),
     }
 
 
 class FaceWorker:
     """What each face task does with the faces of its photos."""
 
-    def __init__(self, reader: FaceReader, galleries: GalleryStore, residents: ResidentGalleries) -> None:
+    def __init__(
+        self,
+        reader: FaceReader,
+        models: FaceModels,
+        galleries: GalleryStore,
+        residents: ResidentGalleries,
+        guard: LivenessGuard,
+    ) -> None:
         self._reader = reader
+        self._models = models
         self._galleries = galleries
         self._residents = residents
-
-    def enrol(self, payload: EnrolmentPayload, held: Held) -> tuple[Message, Model]:
-        """Store one template of the largest face.
-
-        Raises:
-            PersonChanged: the person was erased in the meantime; nothing of him is left behind.
-        """
-        face = self._reader.one_face(payload.image_key)
-        if isinstance(face, Refusal):
-            return _not_enrolled(payload.person, face), self._reader.model
-        template = Template(
-            person=payload.person,
-            face=payload.face,
-            embedding=tuple(face.embedding.tolist()),
-            model_digest=self._reader.model.digest,
-            quality=face.view.quality.score,
-            created_at=datetime.now(UTC),
-        )
-        tenant = held.job.tenant
-        self._require_person(tenant, payload)
-        self._galleries.put_template(tenant, payload.gallery, template)
-        try:
-            # Looked for again after the write: whoever erased the person before this moment has either seen
-            # the template and deleted it, or is seen here.
-            self._require_person(tenant, payload)
-        except PersonChanged:
-            self._galleries.withdraw_template(tenant, payload.gallery, payload.person, payload.face)
-            raise
-        enrolled = EnrolmentResult(
-            verdict=Verdict.ENROLLED,
-            person=payload.person,
-            face=payload.face,
-            box=face.view.box,
-            quality=face.view.quality,
-        )
-        return enrolled, self._reader.model
+        self._guard = guard
 
     def verify(self, payload: VerificationPayload, held: Held) -> tuple[Message, Model]:
         """Compare the largest face with the templates of the claimed person."""
-        profile = verification.verification_profile(payload.policy)
-        answer = {"policy": profile.name, "threshold": profile.threshold, "person": payload.person}
-        templates = self._galleries.person_templates(held.job.tenant, payload.gallery, payload.person)
+        tenant = held.job.tenant
+        gallery = self._galleries.get_gallery(tenant, payload.gallery)
+        model = self._models.of(tenant, gallery.model)
+        bound = thresholds.for_verification(payload.policy, gallery, model.card)
+        answer = {
+            "policy": payload.policy,
+            "threshold": bound.profile.threshold,
+            "calibration": bound.calibration,
+            "person": payload.person,
+        }
+        templates = self._galleries.person_templates(tenant, gallery.id, payload.person, model.card.digest)
         if not templates:
-            self._galleries.get_person(held.job.tenant, payload.gallery, payload.person)
+            self._galleries.get_person(tenant, gallery.id, payload.person)
             raise NoFaceEnrolled(f"The person {payload.person!r} has no enrolled face. Enrol one first.")
         for template in templates:
-            check_model(template, self._reader.model.digest)
-        face = self._reader.one_face(payload.image_key)
+            check_model(template, model.card.digest)
+        face = self._reader.one_face(payload.image_key, [model])
+        alive = self._judge(payload, gallery, held)(face, model.card) if isinstance(face, Face) else Judgement()
+        answer["liveness"] = alive.status
         if isinstance(face, Refusal):
-            refused = VerificationResult.model_validate(
-                {**answer, "verdict": face.verdict, "reason": face.reason, "face": face.view}
-            )
-            return refused, self._reader.model
-        enrolled = np.array([template.embedding for template in templates], np.float32)
-        score = fuse(face.embedding, enrolled)
-        decided = VerificationResult.model_validate(
-            {**answer, "verdict": verification.verify(score, profile), "score": score, "face": face.view}
-        )
-        return decided, self._reader.model
+            answer |= {"verdict": face.verdict, "reason": face.reason}
+        elif alive.verdict:
+            answer |= {"verdict": alive.verdict, "reason": alive.reason}
+        else:
+            score = fuse(face.embedding, np.array([template.embedding for template in templates], np.float32))
+            answer |= {"verdict": verification.verify(score, bound.profile), "score": score}
+        return VerificationResult.model_validate({**answer, "face": face.view}), model.identity
 
-    def compare(self, payload: ComparisonPayload, held: Held) -> tuple[Message, Model]:  # noqa: ARG002 - as all
+    def compare(self, payload: ComparisonPayload, held: Held) -> tuple[Message, Model]:
         """Compare the largest faces of two photos."""
-        profile = verification.verification_profile(payload.policy)
-        a = self._reader.one_face(payload.image_a_key)
-        b = self._reader.one_face(payload.image_b_key)
+        model = self._models.of(held.job.tenant, payload.model)
+        profile = verification.verification_profile(payload.policy, model.card.curve)
+        a = self._reader.one_face(payload.image_a_key, [model])
+        b = self._reader.one_face(payload.image_b_key, [model])
         answer = {"policy": profile.name, "threshold": profile.threshold, "face_a": a.view, "face_b": b.view}
         if isinstance(a, Refusal):
             answer |= {"verdict": a.verdict, "reason": f"image_a: {a.reason}"}
@@ -132,32 +150,41 @@ class FaceWorker:
         else:
             score = float(a.embedding @ b.embedding)
             answer |= {"verdict": verification.verify(score, profile), "score": score}
-        return ComparisonResult.model_validate(answer), self._reader.model
+        return ComparisonResult.model_validate(answer), model.identity
 
     def recognise(self, payload: RecognitionPayload, held: Held) -> tuple[Message, Model]:
-        """Search the gallery for every face that is good enough."""
-        profile = verification.identification_profile(payload.policy)
-        faces = self._reader.all_faces(payload.image_key)
-        good = [face for face in faces if isinstance(face, Face)]
-        probes = np.stack([face.embedding for face in good]) if good else np.empty((0, 128), np.float32)
-        # Two at least: the second-best is what ambiguity is measured by.
-        found, persons = self._residents.search(held.job.tenant, payload.gallery, probes, top_k=max(2, payload.top_k))
-        if not persons:
-            self._galleries.get_gallery(held.job.tenant, payload.gallery)  # deleted since it was accepted?
+        """Search the gallery for every face that is good enough; nobody is found twice in one photo."""
+        tenant = held.job.tenant
+        gallery = self._galleries.get_gallery(tenant, payload.gallery)
+        model = self._models.of(tenant, gallery.model)
+        bound = thresholds.for_identification(payload.policy, gallery, model.card)
+        faces = self._reader.all_faces(payload.image_key, model, thorough=payload.thorough)
+        judge = self._judge(payload, gallery, held)
+        judged = {index: judge(face, model.card) for index, face in enumerate(faces) if isinstance(face, Face)}
+        good = [face for index, face in enumerate(faces) if isinstance(face, Face) and not judged[index].verdict]
+        probes = np.stack([face.embedding for face in good]) if good else np.empty((0, 1), np.float32)
+        # Two at least, for the margin; and one more for each other face, which may take a candidate away.
+        top_k = max(payload.top_k, len(good) + 1)
+        found, persons = self._residents.search(tenant, gallery.id, probes, digest=model.card.digest, top_k=top_k)
+        decided = iter(verification.identify_faces(found, bound.profile, persons=persons))
         candidates = iter(found)
         seen: list[RecognisedFace] = []
-        for face in faces:
+        for index, face in enumerate(faces):
             if isinstance(face, Refusal):
                 seen.append(_refused(face))
                 continue
-            ranked = next(candidates)
-            who = verification.identify(ranked, profile, persons=persons)
+            alive = judged[index]
+            if alive.verdict:
+                seen.append(_not_alive(face, alive))
+                continue
+            ranked, who = next(candidates), next(decided)
             seen.append(
                 RecognisedFace(
                     verdict=who.verdict,
                     box=face.view.box,
                     quality=face.view.quality,
                     person=who.person,
+                    liveness=alive.status,
                     score=who.score,
                     candidates=[Candidate(person=c.person, score=c.score) for c in ranked[: payload.top_k]],
                 )
@@ -165,30 +192,31 @@ class FaceWorker:
         result = RecognitionResult(
             verdict=seen[0].verdict if seen else Verdict.NO_FACE,
             person=seen[0].person if seen else None,
-            policy=profile.name,
-            threshold=profile.threshold(persons),
+            policy=payload.policy,
+            threshold=bound.profile.threshold(persons),
+            calibration=bound.calibration,
             persons=persons,
             faces=seen,
         )
-        return result, self._reader.model
+        return result, model.identity
 
-    def _require_person(self, tenant: str, payload: EnrolmentPayload) -> None:
-        """Raises PersonChanged unless the person is the one for whom the enrolment was accepted."""
-        try:
-            person = self._galleries.get_person(tenant, payload.gallery, payload.person)
-        except (PersonNotFound, GalleryNotFound):
-            person = None
-        if person is None or person.uid != payload.person_uid:
-            raise PersonChanged(f"The person {payload.person!r} was erased before the enrolment was done.")
+    def _judge(self, payload: VerificationPayload | RecognitionPayload, gallery: Gallery, held: Held) -> Judge:
+        """By what the request asks for or the gallery's rule does, whichever is stricter."""
+        required = payload.liveness.or_stricter(gallery.liveness)
+        return judge(self._guard, held, required, payload.liveness_session)
+
+    def detect(self, payload: DetectionPayload, held: Held) -> tuple[Message, Model]:  # noqa: ARG002 - as all
+        """Every face of a photo with its landmarks, pose and quality; nothing is embedded."""
+        return self._reader.detect(payload.image_key, thorough=payload.thorough), DETECTOR
 
 
-def _not_enrolled(person: str, face: Refusal) -> EnrolmentResult:
-    return EnrolmentResult(
-        verdict=face.verdict,
-        reason=face.reason,
-        person=person,
-        box=face.view.box if face.view else None,
-        quality=face.view.quality if face.view else None,
+def _not_alive(face: Face, alive: Judgement) -> RecognisedFace:
+    return RecognisedFace(
+        verdict=alive.verdict or Verdict.SPOOF_SUSPECTED,
+        reason=alive.reason,
+        box=face.view.box,
+        quality=face.view.quality,
+        liveness=alive.status,
     )
 
 

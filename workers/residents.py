@@ -4,6 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,14 @@ import torch
 from shared.errors import FaceNotFound, ModelMismatch
 from shared.gallery_store import Change, ChangeKind, GalleryStore, Position, Template
 from shared.ml.face.gallery import Candidate, GalleryMatrix
+
+
+class _Key(NamedTuple):
+    """A gallery's templates of one model."""
+
+    tenant: str
+    gallery: str
+    digest: str
 
 
 class _Resident:
@@ -28,7 +37,6 @@ class ResidentGalleries:
 
     Args:
         executor: the one thread that owns the device; searches and changes of a matrix run there.
-        model_digest: the embedder's; a template of another model is refused.
         capacity: most templates kept over all galleries (one gallery is always kept).
     """
 
@@ -38,66 +46,67 @@ class ResidentGalleries:
         executor: Executor,
         *,
         device: torch.device,
-        model_digest: str,
         capacity: int,
     ) -> None:
         self._galleries = galleries
         self._executor = executor
         self._device = device
-        self._digest = model_digest
         self._capacity = capacity
-        self._residents: OrderedDict[tuple[str, str], _Resident] = OrderedDict()
+        self._residents: OrderedDict[_Key, _Resident] = OrderedDict()
         self._lock = threading.Lock()
 
     def search(
-        self, tenant: str, gallery: str, probes: npt.NDArray[np.float32], *, top_k: int
+        self, tenant: str, gallery: str, probes: npt.NDArray[np.float32], *, digest: str, top_k: int
     ) -> tuple[list[list[Candidate]], int]:
         """The `top_k` likeliest persons for each probe, and how many persons were searched.
 
         Sees every enrolment and deletion that was finished, by any process, before the call.
 
         Args:
-            probes: (B, 128) float32, unit length.
-
-        Raises:
-            ModelMismatch: the gallery holds templates of another model.
+            probes: (B, dimensions) float32, unit length.
+            digest: the model of the probes, and so of the templates that they are compared with.
         """
-        resident = self._resident(tenant, gallery)
+        key = _Key(tenant, gallery, digest)
+        resident = self._resident(key)
         with resident.lock:
-            self._follow(resident, tenant, gallery)
+            self._follow(resident, key)
             found = self._executor.submit(resident.matrix.search, probes, top_k=top_k).result()
             persons = resident.matrix.persons
         self._evict()
         return found, persons
 
-    def _resident(self, tenant: str, gallery: str) -> _Resident:
+    def _resident(self, key: _Key) -> _Resident:
         with self._lock:
-            resident = self._residents.setdefault((tenant, gallery), _Resident(self._device))
-            self._residents.move_to_end((tenant, gallery))
+            resident = self._residents.setdefault(key, _Resident(self._device))
+            self._residents.move_to_end(key)
             return resident
 
-    def _follow(self, resident: _Resident, tenant: str, gallery: str) -> None:
+    def _follow(self, resident: _Resident, key: _Key) -> None:
         """Bring the matrix up to date, from the change stream or, when that has a gap, from the store."""
-        news = self._galleries.changes(tenant, gallery, resident.position)
+        news = self._galleries.changes(key.tenant, key.gallery, resident.position)
         if news.complete:
             for change in news.changes:
-                self._apply(resident, tenant, gallery, change)
+                self._apply(resident, key, change)
         else:
             # The position was read before the objects, so nothing written meanwhile is missed: it comes again
             # as a change, and applying a change twice is harmless.
             resident.matrix = GalleryMatrix(device=self._device)
-            self._put(resident, list(self._galleries.all_templates(tenant, gallery)))
+            self._put(resident, key, list(self._galleries.all_templates(*key)))
         resident.position = news.position
 
-    def _apply(self, resident: _Resident, tenant: str, gallery: str, change: Change) -> None:
+    def _apply(self, resident: _Resident, key: _Key, change: Change) -> None:
+        if change.digest not in {"", key.digest}:
+            return
         run = self._executor.submit
         match change.kind:
             case ChangeKind.FACE_PUT:
                 try:
-                    template = self._galleries.get_template(tenant, gallery, change.person, change.face)
+                    template = self._galleries.get_template(
+                        key.tenant, key.gallery, change.person, key.digest, change.face
+                    )
                 except FaceNotFound:
                     return  # deleted since
-                self._put(resident, [template])
+                self._put(resident, key, [template])
             case ChangeKind.FACE_DELETED:
                 run(resident.matrix.remove, change.face).result()
             case ChangeKind.PERSON_DELETED:
@@ -105,9 +114,9 @@ class ResidentGalleries:
             case ChangeKind.GALLERY_DELETED:
                 resident.matrix = GalleryMatrix(device=self._device)
 
-    def _put(self, resident: _Resident, templates: Sequence[Template]) -> None:
+    def _put(self, resident: _Resident, key: _Key, templates: Sequence[Template]) -> None:
         for template in templates:
-            check_model(template, self._digest)
+            check_model(template, key.digest)
 
         def put() -> None:
             for template in templates:
@@ -128,9 +137,6 @@ class ResidentGalleries:
 
 
 def check_model(template: Template, digest: str) -> None:
-    """Raises ModelMismatch unless the template was made by the model in use."""
+    """Raises ModelMismatch unless the template was made by this model."""
     if template.model_digest != digest:
-        raise ModelMismatch(
-            f"The gallery holds templates of the model {template.model_digest}, but the model in use is "
-            f"{digest}. Enrol the people again, or run workers with the former model."
-        )
+        raise ModelMismatch(f"A template of the model {template.model_digest} cannot be compared with {digest}'s.")

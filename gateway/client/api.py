@@ -7,7 +7,7 @@ with Client(url, api_key) as likeness:
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +16,8 @@ import httpx
 
 WAIT_S = 25  # asked of the gateway by `Prefer: wait`; polling takes over after that
 POLL_S = 0.3
+
+Part = tuple[str, tuple[str | None, bytes]]  # of a form: field, file name if it is a file, content
 
 
 class ApiError(Exception):
@@ -39,25 +41,111 @@ class Client:
     ) -> None:
         self._http.close()
 
-    def create_gallery(self, gallery: str) -> dict[str, Any]:
-        return self._json("POST", "/v1/galleries", json={"id": gallery})
+    def create_gallery(self, gallery: str, **rules: str | int) -> dict[str, Any]:
+        """`rules`: model, lookalikes, templates_per_person, liveness."""
+        return self._json("POST", "/v1/galleries", json={"id": gallery, **rules})
 
     def galleries(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._json("GET", "/v1/galleries")["galleries"]
         return found
 
+    def gallery(self, gallery: str) -> dict[str, Any]:
+        return self._json("GET", f"/v1/galleries/{gallery}")
+
+    def change_gallery(self, gallery: str, **rules: str | int) -> dict[str, Any]:
+        """Change the rules of a gallery; those left out stay."""
+        return self._json("PATCH", f"/v1/galleries/{gallery}", json=rules)
+
     def enrol(self, gallery: str, person: str, photo: Path) -> dict[str, Any]:
         """Enrol a person from one photo; the finished job."""
         return self._job(f"/v1/galleries/{gallery}/persons/{person}/faces", {"image": photo})
 
-    def verify(self, gallery: str, person: str, photo: Path) -> dict[str, Any]:
-        return self._job(f"/v1/galleries/{gallery}/verifications", {"image": photo}, {"person": person})
+    def verify(self, gallery: str, person: str, photo: Path, **options: str) -> dict[str, Any]:
+        """`options`: policy, liveness, liveness_session."""
+        fields = {"person": person, **options}
+        return self._job(f"/v1/galleries/{gallery}/verifications", {"image": photo}, fields)
 
-    def compare(self, photo_a: Path, photo_b: Path) -> dict[str, Any]:
-        return self._job("/v1/comparisons", {"image_a": photo_a, "image_b": photo_b})
+    def compare(self, photo_a: Path, photo_b: Path, **options: str) -> dict[str, Any]:
+        """`options`: policy, model."""
+        return self._job("/v1/comparisons", {"image_a": photo_a, "image_b": photo_b}, options)
 
-    def recognise(self, gallery: str, photo: Path, *, top_k: int = 5) -> dict[str, Any]:
-        return self._job(f"/v1/galleries/{gallery}/recognitions", {"image": photo}, {"top_k": str(top_k)})
+    def recognise(self, gallery: str, photo: Path, *, top_k: int = 5, **options: str) -> dict[str, Any]:
+        """`options`: policy, thorough ("true": small faces beside large ones too), liveness, liveness_session."""
+        fields = {"top_k": str(top_k), **options}
+        return self._job(f"/v1/galleries/{gallery}/recognitions", {"image": photo}, fields)
+
+    def detect(self, photo: Path, *, thorough: bool = False) -> dict[str, Any]:
+        """Every face with its box, landmarks, pose, quality and advice."""
+        return self._job("/v1/detections", {"image": photo}, {"thorough": str(thorough).lower()})
+
+    def start_liveness(self, gallery: str | None = None) -> dict[str, Any]:
+        """A liveness session: its challenge, to be answered within three minutes."""
+        return self._json("POST", "/v1/liveness-sessions", json={"gallery": gallery} if gallery else {})
+
+    def answer_liveness(self, session: str, frames: Sequence[Path]) -> dict[str, Any]:
+        """Send the frames of a camera, in order; the finished job. Name the session in `verify` when it passed."""
+        parts = [("frames", (frame.name, frame.read_bytes())) for frame in frames]
+        return self._finished(self._send(f"/v1/liveness-sessions/{session}/frames", parts, wait=WAIT_S))
+
+    # --- measuring, calibrating, changing the model ---
+
+    def evaluate(self, gallery: str, archive: Path | None = None, *, seed: int = 0) -> dict[str, Any]:
+        """Start an evaluation of the gallery's own templates, or of a ZIP of photos; follow it with `progress`."""
+        return self._start(f"/v1/galleries/{gallery}/evaluations", archive, {"seed": str(seed)})
+
+    def report(self, job: dict[str, Any]) -> dict[str, bytes]:
+        """The files of the report of a finished evaluation or training, by name."""
+        return {url.rpartition("/")[2]: self._bytes(url) for url in job["links"]["report"]}
+
+    def calibrate(self, gallery: str, archive: Path | None = None, **target: float) -> dict[str, Any]:
+        """Start a calibration for `target_fmr` or `target_fpir`; follow it with `progress`."""
+        fields = {name: str(value) for name, value in target.items()}
+        return self._start(f"/v1/galleries/{gallery}/calibrations", archive, fields)
+
+    def calibrations(self, gallery: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._json("GET", f"/v1/galleries/{gallery}/calibrations")["calibrations"]
+        return found
+
+    def models(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self._json("GET", "/v1/models")["models"]
+        return found
+
+    def train(self, name: str, archive: Path, **options: str | float) -> dict[str, Any]:
+        """Start a training on a ZIP of photos; `options`: mining, margin, epochs, seed. Follow it with `progress`."""
+        fields = {"name": name, **{option: str(value) for option, value in options.items()}}
+        return self._start("/v1/trainings", archive, fields)
+
+    def register_model(self, folder: Path) -> dict[str, Any]:
+        """Register what `likeness train` wrote into a folder; the finished job."""
+        files = {"manifest": folder / "manifest.json", "weights": folder / "model.safetensors"}
+        return self._job("/v1/models", files)
+
+    def start_migration(self, gallery: str, model: str) -> dict[str, Any]:
+        return self._json("POST", f"/v1/galleries/{gallery}/migrations", json={"model": model})
+
+    def migration(self, gallery: str, migration: str) -> dict[str, Any]:
+        """How far it is, and who still needs a photo."""
+        return self._json("GET", f"/v1/galleries/{gallery}/migrations/{migration}")
+
+    def reembed(self, gallery: str, migration: str, person: str, photo: Path) -> dict[str, Any]:
+        """Supply a photo of a person again, for the new model; the finished job."""
+        path = f"/v1/galleries/{gallery}/migrations/{migration}/faces"
+        return self._job(path, {"image": photo}, {"person": person})
+
+    def cut_over(self, gallery: str, migration: str, *, leave_behind: bool = False) -> dict[str, Any]:
+        path = f"/v1/galleries/{gallery}/migrations/{migration}/cut-over"
+        return self._json("POST", path, json={"leave_behind": leave_behind})
+
+    def roll_back(self, gallery: str, migration: str) -> dict[str, Any]:
+        return self._json("POST", f"/v1/galleries/{gallery}/migrations/{migration}/roll-back")
+
+    def complete_migration(self, gallery: str, migration: str) -> None:
+        self._request("POST", f"/v1/galleries/{gallery}/migrations/{migration}/complete")
+
+    def abandon_migration(self, gallery: str, migration: str) -> None:
+        self._request("DELETE", f"/v1/galleries/{gallery}/migrations/{migration}")
+
+    # --- style ---
 
     def stylize(self, content: Path, style_id: str, **options: str | float) -> dict[str, Any]:
         """Start a stylisation; the job as accepted. Follow it with `progress`."""
@@ -78,23 +166,37 @@ class Client:
 
     def image(self, job: dict[str, Any]) -> bytes:
         """The picture a finished stylisation made."""
-        response = self._http.get(job["result"]["image"]["url"])
-        self._check(response)
-        return response.content
+        return self._bytes(job["result"]["image"]["url"])
+
+    def _start(self, path: str, archive: Path | None, fields: dict[str, str]) -> dict[str, Any]:
+        return self._upload(path, {"archive": archive} if archive else {}, fields, wait=0)
 
     def _job(self, path: str, files: dict[str, Path], fields: dict[str, str] | None = None) -> dict[str, Any]:
-        job = self._upload(path, files, fields or {}, wait=WAIT_S)
+        return self._finished(self._upload(path, files, fields or {}, wait=WAIT_S))
+
+    def _finished(self, job: dict[str, Any]) -> dict[str, Any]:
         return job if job["status"] not in {"queued", "running"} else list(self.progress(job["id"]))[-1]
 
     def _upload(self, path: str, files: dict[str, Path], fields: dict[str, str], *, wait: int) -> dict[str, Any]:
-        parts = {name: (file.name, file.read_bytes()) for name, file in files.items()}
-        return self._json("POST", path, files=parts, data=fields, headers={"Prefer": f"wait={wait}"})
+        # a form even without a file: httpx would send the fields url-encoded
+        texts: list[Part] = [(name, (None, text.encode())) for name, text in fields.items()]
+        parts: list[Part] = [(name, (file.name, file.read_bytes())) for name, file in files.items()]
+        return self._send(path, [*texts, *parts], wait=wait)
+
+    def _send(self, path: str, parts: Sequence[Part], *, wait: int) -> dict[str, Any]:
+        return self._json("POST", path, files=parts, headers={"Prefer": f"wait={wait}"})
+
+    def _bytes(self, path: str) -> bytes:
+        return self._request("GET", path).content
 
     def _json(self, method: str, path: str, **arguments: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = self._request(method, path, **arguments).json()
+        return answer
+
+    def _request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         response = self._http.request(method, path, **arguments)
         self._check(response)
-        answer: dict[str, Any] = response.json()
-        return answer
+        return response
 
     @staticmethod
     def _check(response: httpx.Response) -> None:

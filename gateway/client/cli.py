@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from httpx import HTTPError
 from rich.console import Console
 
+from gateway.client import face_commands
+from gateway.client.api import ApiError
 from gateway.client.demo.run import run_demo
 from gateway.client.demo.script import DEMO
 from shared.embedded.stack import Stack, StackInfo, stop
@@ -87,6 +90,9 @@ def config() -> None:
     console.print_json(load_settings().model_dump_json())
 
 
+face_commands.register(app)
+
+
 def _introduce(info: StackInfo, home: Path) -> None:
     console.print(f"\n[bold]Likeness[/] is ready: [link]{info.url}[/]")
     console.print(f"  API       {info.url}/docs")
@@ -103,7 +109,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         app()
-    except (LikenessError, OSError) as error:
+    except (LikenessError, ApiError, HTTPError, OSError) as error:
         sys.stderr.write(f"likeness: {error}\n")
         sys.exit(1)
 

@@ -1,15 +1,19 @@
 """The whole system, as `make up` starts it, with two face workers; started once for all end-to-end tests."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
+from gateway.auth import KeyStore, Scope
 from gateway.client.api import Client
 from shared.embedded.stack import Stack, StackInfo
-from shared.settings import S3Settings
+from shared.gallery_store import GalleryStore
+from shared.queue import connect
+from shared.settings import RedisSettings, S3Settings
 from shared.storage import S3Store
 
 PHOTOS = Path(__file__).parents[1] / "data" / "faces"
@@ -57,6 +61,29 @@ def gallery(client: Client) -> str:
     name = f"g-{uuid.uuid4().hex[:8]}"
     client.create_gallery(name)
     return name
+
+
+Restricted = Callable[[set[str]], Client]
+
+
+@pytest.fixture
+def restricted(stack: StackInfo, s3: S3Store) -> Restricted:
+    """A client whose key has these scopes only."""
+
+    def make(scopes: set[str]) -> Client:
+        token = KeyStore(s3, cache_seconds=0).create("default", {Scope(scope) for scope in scopes})
+        assert token is not None
+        return Client(stack.url, token)
+
+    return make
+
+
+@pytest.fixture
+def galleries(stack: StackInfo, s3: S3Store) -> Iterator[GalleryStore]:
+    """The stack's galleries behind its back, to fill one faster than photos could."""
+    redis = connect(RedisSettings(url=SecretStr(stack.redis)))
+    yield GalleryStore(s3, redis, "likeness:")
+    redis.close()
 
 
 @pytest.fixture(scope="session")

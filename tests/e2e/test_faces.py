@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from gateway.client.api import Client
+from shared.ml.face.catalogue import DEFAULT_MODEL
 from shared.storage import S3Store
 from tests.e2e.conftest import PHOTOS
 
@@ -51,6 +52,30 @@ def test_each_face_of_a_group_gets_its_own_verdict(client: Client, gallery: str)
     assert {face["person"] for face in faces if face["verdict"] == "recognised"} <= {"obama", "hopper"}
     assert any(face["verdict"] == "recognised" for face in faces)
     assert any(face["verdict"] == "not_recognised" for face in faces)
+
+
+def test_nobody_is_recognised_twice_in_one_photo(client: Client, gallery: str, tmp_path: Path) -> None:
+    client.enrol(gallery, "obama", PHOTOS / "obama-1.jpg")
+    twice = tmp_path / "twice.jpg"
+    with Image.open(PHOTOS / "obama-2.jpg") as first, Image.open(PHOTOS / "obama-3.jpg") as second:
+        both = Image.new("RGB", (1200, 600))
+        both.paste(first.resize((600, 600)), (0, 0))
+        both.paste(second.resize((600, 600)), (600, 0))
+        both.save(twice)
+    faces = client.recognise(gallery, twice)["result"]["faces"]
+    assert sorted(face["verdict"] for face in faces) == ["not_recognised", "recognised"]
+
+
+def test_a_detection_tells_what_is_seen_without_asking_whose_it_is(client: Client) -> None:
+    job = client.detect(PHOTOS / "group.jpg")
+    found = job["result"]
+    assert job["model"]["name"].startswith("yunet")
+    assert len(found["faces"]) == 6
+    for face in found["faces"]:
+        assert face["landmarks"]["right_eye"][0] < face["landmarks"]["left_eye"][0]
+        assert face["box"]["x"] + face["box"]["width"] <= found["width"] * 1.1
+        assert abs(face["yaw"]) < 60
+        assert bool(face["advice"]) == bool(face["quality"]["issues"])
 
 
 def test_an_empty_gallery_recognises_nobody(client: Client, gallery: str) -> None:
@@ -120,7 +145,8 @@ def test_photos_are_gone_from_storage_after_the_job(client: Client, gallery: str
 def test_what_is_kept_of_a_face_is_its_template(client: Client, gallery: str, s3: S3Store) -> None:
     result = client.enrol(gallery, "obama", PHOTOS / "obama-1.jpg")["result"]
     keys = list(s3.keys(f"galleries/default/{gallery}/templates/"))
-    assert keys == [f"galleries/default/{gallery}/templates/obama/{result['face']}.json"]
+    folder = f"galleries/default/{gallery}/templates/obama/{DEFAULT_MODEL.digest}"
+    assert keys == [f"{folder}/{result['face']}.json"]
     assert len(s3.get(keys[0])) < 2000
 
 

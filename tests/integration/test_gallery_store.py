@@ -40,9 +40,9 @@ def template(person: str, face: str) -> Template:
 
 def test_a_template_survives_the_round_trip_to_float32(galleries: GalleryStore, gallery: str) -> None:
     galleries.put_template(TENANT, gallery, template("ada", "f1"))
-    (read,) = galleries.person_templates(TENANT, gallery, "ada")
+    (read,) = galleries.person_templates(TENANT, gallery, "ada", "digest")
     assert read.embedding == pytest.approx((0.6, 0.8), abs=1e-7)
-    assert list(galleries.all_templates(TENANT, gallery)) == [read]
+    assert list(galleries.all_templates(TENANT, gallery, "digest")) == [read]
 
 
 def test_a_gallery_is_created_once(galleries: GalleryStore, gallery: str) -> None:
@@ -77,7 +77,7 @@ def test_deleting_a_person_leaves_nothing_of_him(galleries: GalleryStore, galler
     galleries.put_template(TENANT, gallery, template("adam", "f3"))
     assert galleries.delete_person(TENANT, gallery, "ada") == 2
     assert [key for key in s3.keys(f"galleries/{TENANT}/{gallery}/") if "/ada/" in key or "/ada." in key] == []
-    assert [found.person for found in galleries.all_templates(TENANT, gallery)] == ["adam"]
+    assert [found.person for found in galleries.all_templates(TENANT, gallery, "digest")] == ["adam"]
     with pytest.raises(PersonNotFound):
         galleries.delete_person(TENANT, gallery, "ada")
 
@@ -113,7 +113,7 @@ def test_a_reader_sees_each_change_once_in_order(galleries: GalleryStore, galler
     news = galleries.changes(TENANT, gallery, start.position)
     assert news.complete
     assert news.changes == (
-        Change(ChangeKind.FACE_PUT, "ada", "f1"),
+        Change(ChangeKind.FACE_PUT, "ada", "f1", "digest"),
         Change(ChangeKind.FACE_DELETED, "ada", "f1"),
     )
     assert galleries.changes(TENANT, gallery, news.position).changes == ()

@@ -25,9 +25,9 @@ from shared.schemas import (
 )
 from shared.settings import JobSettings, RedisSettings
 
-PAYLOAD = ComparisonPayload(image_a_key="a", image_b_key="b", policy="p")
-RESULT = ComparisonResult(verdict=Verdict.MATCH, policy="p", threshold=0.4)
 MODEL = Model(name="m", digest="d")
+PAYLOAD = ComparisonPayload(image_a_key="a", image_b_key="b", model=MODEL, policy="p")
+RESULT = ComparisonResult(verdict=Verdict.MATCH, policy="p", threshold=0.4)
 FAULT = JobError(code="fault", detail="something broke")
 PREFIX = "likeness:"
 

@@ -13,7 +13,7 @@ from redis import Redis
 from shared.errors import ModelMismatch
 from shared.gallery_store import Change, ChangeKind, GalleryStore, Template
 from shared.storage import S3Store
-from workers.residents import ResidentGalleries
+from workers.residents import ResidentGalleries, check_model
 
 TENANT = "acme"
 DIGEST = "digest"
@@ -43,7 +43,7 @@ def executor() -> Iterator[Executor]:
 
 
 def worker(galleries: GalleryStore, executor: Executor, capacity: int = 1000) -> ResidentGalleries:
-    return ResidentGalleries(galleries, executor, device=torch.device("cpu"), model_digest=DIGEST, capacity=capacity)
+    return ResidentGalleries(galleries, executor, device=torch.device("cpu"), capacity=capacity)
 
 
 def enrol(galleries: GalleryStore, gallery: str, person: str, seed: int, digest: str = DIGEST) -> str:
@@ -65,7 +65,7 @@ def enrol(galleries: GalleryStore, gallery: str, person: str, seed: int, digest:
 
 def best(residents: ResidentGalleries, gallery: str, seed: int) -> str | None:
     """Who is found for the very embedding of this seed; nobody when the likeness is only by chance."""
-    (found,), _ = residents.search(TENANT, gallery, unit(seed)[None], top_k=2)
+    (found,), _ = residents.search(TENANT, gallery, unit(seed)[None], digest=DIGEST, top_k=2)
     return found[0].person if found and found[0].score > 0.6 else None
 
 
@@ -80,10 +80,10 @@ def test_each_worker_sees_every_change_at_its_next_search(
         assert [best(one, gallery, seed) for one in workers] == ["ada", "ada"]
     galleries.delete_template(TENANT, gallery, "ada", faces[0])
     galleries.delete_template(TENANT, gallery, "ada", faces[1])
-    assert [one.search(TENANT, gallery, unit(3)[None], top_k=1)[1] for one in workers] == [1, 1]
+    assert [one.search(TENANT, gallery, unit(3)[None], digest=DIGEST, top_k=1)[1] for one in workers] == [1, 1]
     galleries.delete_person(TENANT, gallery, "ada")
     assert [best(one, gallery, 3) for one in workers] == [None, None]
-    assert [one.search(TENANT, gallery, unit(3)[None], top_k=1) for one in workers] == [([[]], 0)] * 2
+    assert [one.search(TENANT, gallery, unit(3)[None], digest=DIGEST, top_k=1) for one in workers] == [([[]], 0)] * 2
 
 
 def test_a_worker_that_starts_late_loads_what_is_there(
@@ -128,10 +128,29 @@ def test_a_deleted_gallery_made_anew_is_empty(galleries: GalleryStore, gallery: 
     assert best(residents, gallery, 1) is None
 
 
-def test_another_models_templates_are_refused(galleries: GalleryStore, gallery: str, executor: Executor) -> None:
+def test_templates_of_two_models_are_never_compared(galleries: GalleryStore, gallery: str, executor: Executor) -> None:
+    """As during a migration: each model's probes see that model's templates, also those that change later."""
+    one = worker(galleries, executor)
     enrol(galleries, gallery, "ada", 1, digest="other")
+    enrol(galleries, gallery, "bob", 1)
+
+    def found(digest: str) -> list[str]:
+        (candidates,), _ = one.search(TENANT, gallery, unit(1)[None], digest=digest, top_k=5)
+        return [candidate.person for candidate in candidates]
+
+    assert (found(DIGEST), found("other")) == (["bob"], ["ada"])
+    eve = enrol(galleries, gallery, "eve", 2, digest="other")
+    assert (found(DIGEST), found("other")) == (["bob"], ["ada", "eve"])
+    galleries.withdraw_template(TENANT, gallery, "eve", eve, digest="other")
+    assert (found(DIGEST), found("other")) == (["bob"], ["ada"])
+
+
+def test_a_template_that_lies_under_another_models_digest_is_refused() -> None:
+    template = Template(
+        person="ada", face="f1", embedding=(1.0,), model_digest="other", quality=1.0, created_at=datetime.now(UTC)
+    )
     with pytest.raises(ModelMismatch, match="other"):
-        worker(galleries, executor).search(TENANT, gallery, unit(1)[None], top_k=1)
+        check_model(template, DIGEST)
 
 
 def test_memory_is_bounded_and_answers_stay_right(galleries: GalleryStore, executor: Executor) -> None:
@@ -152,4 +171,4 @@ def test_memory_is_bounded_and_answers_stay_right(galleries: GalleryStore, execu
 def test_no_probe_finds_nobody(galleries: GalleryStore, gallery: str, executor: Executor) -> None:
     enrol(galleries, gallery, "ada", 1)
     empty = np.empty((0, 128), np.float32)
-    assert worker(galleries, executor).search(TENANT, gallery, empty, top_k=2) == ([], 1)
+    assert worker(galleries, executor).search(TENANT, gallery, empty, digest=DIGEST, top_k=2) == ([], 1)

@@ -40,6 +40,33 @@ def test_of_concurrent_creations_one_wins(store: ObjectStore) -> None:
     assert store.get("t/once") == b"%d" % won.index(True)
 
 
+def test_no_concurrent_update_is_lost(store: ObjectStore) -> None:
+    store.put("t/count", b"0")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: store.update("t/count", lambda data: b"%d" % (int(data) + 1)), range(20)))
+    assert store.get("t/count") == b"20"
+
+
+def test_what_is_absent_cannot_be_updated(store: ObjectStore) -> None:
+    with pytest.raises(ObjectNotFound):
+        store.update("t/absent", lambda data: data + b"x")
+    assert list(store.keys("t/absent")) == []
+
+
+def test_an_object_deleted_during_its_update_stays_deleted(store: ObjectStore) -> None:
+    """The double holds its lock meanwhile, so only the server can be raced."""
+    if isinstance(store, MemoryStore):
+        return
+    store.put("t/gone", b"1")
+
+    def change(data: bytes) -> bytes:
+        store.delete("t/gone")
+        return data + b"2"
+
+    with pytest.raises(ObjectNotFound):
+        store.update("t/gone", change)
+
+
 def test_keys_are_listed_in_order_and_after_a_key(store: ObjectStore) -> None:
     for key in ("t/b", "t/a", "t/sub/c", "u/x"):
         store.put(key, b"")

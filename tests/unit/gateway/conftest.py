@@ -19,6 +19,8 @@ from gateway.context import Services
 from shared import styles
 from shared.gallery_store import GalleryStore, Template
 from shared.jobs import JobStore
+from shared.liveness_sessions import LivenessSessions
+from shared.ml.face.catalogue import DEFAULT_MODEL
 from shared.ml.face.verification import Verdict
 from shared.presence import Presence
 from shared.queue import Queue, Task
@@ -182,6 +184,7 @@ def services(store: MemoryStore, redis: Redis, worker: FakeWorker, galleries: Ga
         galleries=galleries,
         keys=KeyStore(store, cache_seconds=0),
         presence=Presence(redis, PREFIX),
+        liveness=LivenessSessions(redis, PREFIX),
     )
 
 
@@ -220,7 +223,7 @@ def staff(galleries: GalleryStore) -> str:
         person=person.id,
         face="f1",
         embedding=(1.0, 0.0),
-        model_digest="d1",
+        model_digest=DEFAULT_MODEL.digest,
         quality=0.9,
         created_at=person.created_at,
     )

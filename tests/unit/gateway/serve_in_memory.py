@@ -13,6 +13,7 @@ from gateway.context import Services
 from shared import logs, styles
 from shared.gallery_store import GalleryStore
 from shared.jobs import JobStore
+from shared.liveness_sessions import LivenessSessions
 from shared.presence import Presence
 from shared.queue import connect
 from shared.settings import LogFormat, RedisSettings, S3Settings, Settings
@@ -36,7 +37,8 @@ def build(stopping: threading.Event) -> APIFlask:
     redis = connect(settings.redis)
     jobs = JobStore(redis, "test:", settings.jobs, lambda *_: None)
     galleries, presence = GalleryStore(store, redis, "test:"), Presence(redis, "test:")
-    return create_app(settings, Services(store, jobs, galleries, keys, presence, stopping))
+    liveness = LivenessSessions(redis, "test:")
+    return create_app(settings, Services(store, jobs, galleries, keys, presence, liveness, stopping))
 
 
 logs.configure(settings)

@@ -2,6 +2,9 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
+from shared.ml.face.catalogue import DEFAULT_MODEL
 from shared.storage import MemoryStore
 from tests.unit.gateway.conftest import Api
 
@@ -24,6 +27,34 @@ def test_a_gallery_is_made_once(api: Api) -> None:
     assert sorted(answer.status_code for answer in answers) == [201] + [409] * 7
     codes = {answer.get_json().get("code") for answer in answers if answer.status_code == 409}
     assert codes == {"gallery_exists"}
+
+
+def test_a_gallery_has_a_model_and_rules(api: Api) -> None:
+    made = api.post("/v1/galleries", json={"id": "staff", "lookalikes": "refuse"}).get_json()
+    assert made["model"] == {"name": DEFAULT_MODEL.name, "digest": DEFAULT_MODEL.digest}
+    assert (made["lookalikes"], made["templates_per_person"]) == ("refuse", 8)
+    assert (made["calibrated"], made["migration"]) == ([], None)
+
+
+def test_rules_that_are_not_sent_stay_as_they_are(api: Api) -> None:
+    api.post("/v1/galleries", json={"id": "staff", "lookalikes": "refuse"})
+    changed = api("PATCH", "/v1/galleries/staff", json={"templates_per_person": 3})
+    assert changed.status_code == 200
+    assert (changed.get_json()["lookalikes"], changed.get_json()["templates_per_person"]) == ("refuse", 3)
+    assert api.get("/v1/galleries/staff").get_json() == changed.get_json()
+
+
+@pytest.mark.parametrize("rules", [{"templates_per_person": 0}, {"lookalikes": "maybe"}, {"model": "other"}])
+def test_a_wrong_rule_changes_nothing(api: Api, rules: dict[str, object]) -> None:
+    api.post("/v1/galleries", json={"id": "staff"})
+    before = api.get("/v1/galleries/staff").get_json()
+    answer = api("PATCH", "/v1/galleries/staff", json=rules)
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid_field")
+    assert api.get("/v1/galleries/staff").get_json() == before
+
+
+def test_an_absent_gallery_has_no_rules(api: Api) -> None:
+    assert api("PATCH", "/v1/galleries/nope", json={"templates_per_person": 3}).status_code == 404
 
 
 def test_galleries_are_listed(api: Api) -> None:

@@ -49,7 +49,7 @@ def test_not_ready_without_redis_and_storage(settings: Settings, services: Servi
             raise StorageUnavailable("The object store cannot be reached.")
 
     nowhere = Presence(Redis.from_url("redis://127.0.0.1:1/0"), PREFIX)
-    broken = Services(Down(), services.jobs, services.galleries, services.keys, nowhere)
+    broken = Services(Down(), services.jobs, services.galleries, services.keys, nowhere, services.liveness)
     answer = create_app(settings, broken).test_client().get("/readyz")
     assert answer.status_code == 503
     storage, redis = answer.get_json(force=True)["missing"]

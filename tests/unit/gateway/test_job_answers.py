@@ -13,6 +13,7 @@ from gateway.context import Services
 from shared.errors import StorageUnavailable
 from shared.gallery_store import GalleryStore
 from shared.jobs import JobStore
+from shared.liveness_sessions import LivenessSessions
 from shared.presence import Presence
 from shared.queue import Queue, Task
 from shared.schemas import Job, JobError, JobStatus
@@ -145,7 +146,8 @@ def job_store(redis: Redis, settings: JobSettings) -> JobStore:
 
 def api_over(settings: Settings, store: MemoryStore, redis: Redis, jobs: JobStore) -> Api:
     keys = KeyStore(store, 0)
-    services = Services(store, jobs, GalleryStore(store, redis, PREFIX), keys, Presence(redis, PREFIX))
+    galleries, presence = GalleryStore(store, redis, PREFIX), Presence(redis, PREFIX)
+    services = Services(store, jobs, galleries, keys, presence, LivenessSessions(redis, PREFIX))
     token = keys.create("default", Scope)
     assert token is not None
     return Api(create_app(settings, services), token)

@@ -86,7 +86,7 @@ def test_no_internals_are_in_the_document(api: Api, worker: FakeWorker) -> None:
 
 def test_a_result_of_a_newer_worker_is_read_as_far_as_it_is_known(api: Api, worker: FakeWorker) -> None:
     class Newer(type(MATCH)):  # type: ignore[misc]
-        liveness: float = 0.5
+        gait: float = 0.5
 
     job_id = verify(api)
     worker.succeed(Newer(**MATCH.model_dump()))

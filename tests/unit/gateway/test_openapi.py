@@ -16,6 +16,7 @@ from gateway.context import Services
 from gateway.operations import operation_of
 from shared.gallery_store import GalleryStore
 from shared.jobs import JobStore
+from shared.liveness_sessions import LivenessSessions
 from shared.presence import Presence
 from shared.queue import connect
 from shared.settings import RedisSettings, S3Settings, Settings
@@ -33,7 +34,8 @@ def lonely_app() -> APIFlask:
     redis, store = connect(settings.redis), MemoryStore()
     jobs = JobStore(redis, "", settings.jobs, lambda *_: None)
     keys, presence = KeyStore(store, 0), Presence(redis, "")
-    return create_app(settings, Services(store, jobs, GalleryStore(store, redis, ""), keys, presence))
+    galleries, liveness = GalleryStore(store, redis, ""), LivenessSessions(redis, "")
+    return create_app(settings, Services(store, jobs, galleries, keys, presence, liveness))
 
 
 @cache
@@ -127,7 +129,7 @@ def test_ranges_and_choices_are_those_of_the_code() -> None:
     top_k = schemas["Recognition"]["properties"]["top_k"]
     assert (top_k["minimum"], top_k["maximum"], top_k["default"]) == (1, 100, 5)
     assert schemas["StyleMode"]["enum"] == ["fast", "fine"]
-    assert "verify-fmr-1e-4" in schemas["Verification"]["properties"]["policy"]["enum"]
+    assert "verify-fmr-1e-4" in schemas["Verification"]["properties"]["policy"]["examples"]
     layers = schemas["Stylization"]["properties"]["style_layers"]["anyOf"][0]
     assert {"conv1_1", "conv5_3"} <= set(layers["propertyNames"]["enum"])
 

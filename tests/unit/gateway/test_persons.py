@@ -5,6 +5,7 @@ import json
 import pytest
 
 from shared.gallery_store import GalleryStore
+from shared.ml.face.catalogue import DEFAULT_MODEL
 from shared.queue import Task
 from tests.unit.gateway.conftest import PHOTO, Api, FakeWorker
 
@@ -44,7 +45,7 @@ def test_a_person_shows_his_faces_but_no_embedding(api: Api) -> None:
     answer = api.get(f"{PERSONS}/ada")
     (face,) = answer.get_json()["faces"]
     assert face["id"] == "f1"
-    assert (face["quality"], face["model"]) == (0.9, "d1")
+    assert (face["quality"], face["model"]) == (0.9, DEFAULT_MODEL.digest)
     assert face["created_at"]
     assert "embedding" not in answer.text
     assert "uid" not in answer.get_json()
@@ -66,7 +67,7 @@ def test_a_full_last_page_has_no_next(api: Api) -> None:
 
 def test_a_person_goes_with_his_faces(api: Api, galleries: GalleryStore) -> None:
     assert api.delete(f"{PERSONS}/ada").status_code == 204
-    assert galleries.person_templates("default", "staff", "ada") == []
+    assert galleries.person_templates("default", "staff", "ada", DEFAULT_MODEL.digest) == []
     for again in (api.get(f"{PERSONS}/ada"), api.delete(f"{PERSONS}/ada")):
         assert (again.status_code, again.get_json()["code"]) == (404, "person_not_found")
 

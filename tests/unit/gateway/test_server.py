@@ -80,7 +80,7 @@ def pieces(count: int) -> Iterator[bytes]:
 def assert_too_large(answer: httpx.Response) -> None:
     assert answer.status_code == 413
     assert answer.json()["code"] == "body_too_large"
-    assert "33,554,432" in answer.json()["detail"]
+    assert "67,108,864" in answer.json()["detail"]
 
 
 def test_a_body_of_100_mb_gets_its_answer_and_the_connection_lives_on(http: httpx.Client) -> None:

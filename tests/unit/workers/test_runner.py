@@ -37,7 +37,7 @@ class Bench:
         self.jobs = JobStore(redis, "likeness:", job_settings, lambda *_: None)
         self.store = MemoryStore()
         self.runner = JobRunner(self.jobs, self.store, job_settings.lease_seconds)
-        payload = ComparisonPayload(image_a_key="a", image_b_key="b", policy="p")
+        payload = ComparisonPayload(image_a_key="a", image_b_key="b", model=MODEL, policy="p")
         self.id = self.jobs.submit(NewJob("acme", JobType.COMPARISON, payload)).id
         self.store.put(f"uploads/acme/{self.id}/image_a", b"photo")
 

@@ -1,0 +1,111 @@
+"""`/v1/galleries/{gallery}/calibrations`: thresholds measured on a gallery's own people, or on its users' photos."""
+
+from typing import Self
+
+from apiflask import APIBlueprint
+from flask import Response
+from pydantic import Field, model_validator
+
+from gateway.auth import Scope
+from gateway.bodies import Body, OptionalArchiveFile, read_body
+from gateway.context import caller, context, services
+from gateway.operations import Operation, accepts_job, operation
+from gateway.responses import Document, accept, document
+from shared.errors import CalibrationNotFound, InvalidField
+from shared.schemas import Calibration, CalibrationPayload, Gallery, Id, JobType, PolicyKind, Priority
+
+blueprint = APIBlueprint("calibrations", __name__, url_prefix="/v1/galleries/<id:gallery>/calibrations")
+
+
+class NewCalibration(Body):
+    """A target, and what to measure it on: the gallery's own templates unless an archive is sent."""
+
+    target_fmr: float | None = Field(
+        None, ge=1e-7, le=0.1, description="false match rate of 1:1 verification, from 1e-7 to 0.1"
+    )
+    target_fpir: float | None = Field(
+        None, ge=1e-4, le=0.5, description="false positive identification rate of 1:K search, from 1e-4 to 0.5"
+    )
+    archive: OptionalArchiveFile = None
+
+    @model_validator(mode="after")
+    def _one_target(self) -> Self:
+        if (self.target_fmr is None) == (self.target_fpir is None):
+            raise InvalidField("Send one of `target_fmr` (1:1) and `target_fpir` (1:K).")
+        return self
+
+    @property
+    def target(self) -> tuple[PolicyKind, float]:
+        if self.target_fmr is not None:
+            return PolicyKind.VERIFICATION, self.target_fmr
+        return PolicyKind.IDENTIFICATION, self.target_fpir or 0.0
+
+
+class CalibrationDocument(Document):
+    calibration: Calibration
+    in_use: bool = Field(description="false when the gallery has moved to another model since")
+
+
+class CalibrationList(Document):
+    calibrations: list[CalibrationDocument]
+
+
+@blueprint.post("")
+@accepts_job(Scope.ADMIN, NewCalibration)
+def calibrate(gallery: str) -> Response:
+    """Measure a threshold for a target rate, and use it from then on.
+
+    The policy is named after the target (`verify-fmr-1e-4`, `identify-fpir-1e-2`); requests that name it,
+    or leave it to be the default, get the measured threshold, and answers name the calibration.
+    """
+    sent = read_body(NewCalibration)
+    kind, target = sent.target
+    services().galleries.get_gallery(caller().tenant, gallery)
+    files = context().uploads.archive(sent.archive)
+    return accept(
+        JobType.CALIBRATION,
+        files,
+        lambda keys: CalibrationPayload(gallery=gallery, archive_key=keys.get("archive"), kind=kind, target=target),
+        Priority.BULK,
+    )
+
+
+@blueprint.get("")
+@operation(Operation({200: CalibrationList}))
+def list_calibrations(gallery: str) -> Response:
+    """List a gallery's calibrations."""
+    found = services().galleries.get_gallery(caller().tenant, gallery)
+    views = [_view(found, calibration) for _, calibration in sorted(found.calibrations.items())]
+    return document(CalibrationList(calibrations=views))
+
+
+@blueprint.get("/<id:policy>")
+@operation(Operation({200: CalibrationDocument}))
+def get_calibration(gallery: str, policy: str) -> Response:
+    """Read the calibration of a policy."""
+    found = services().galleries.get_gallery(caller().tenant, gallery)
+    return document(_view(found, _of(found, policy)))
+
+
+@blueprint.delete("/<id:policy>")
+@operation(Operation({204: None}, scope=Scope.ADMIN))
+def delete_calibration(gallery: str, policy: str) -> Response:
+    """Go back to the threshold that the model came with."""
+
+    def without(found: Gallery) -> Gallery:
+        _of(found, policy)
+        kept = {name: one for name, one in found.calibrations.items() if name != policy}
+        return found.model_copy(update={"calibrations": kept})
+
+    services().galleries.update_gallery(caller().tenant, gallery, without)
+    return Response(status=204)
+
+
+def _of(gallery: Gallery, policy: Id) -> Calibration:
+    if policy not in gallery.calibrations:
+        raise CalibrationNotFound(f"The gallery {gallery.id!r} has no calibration of {policy!r}.")
+    return gallery.calibrations[policy]
+
+
+def _view(gallery: Gallery, calibration: Calibration) -> CalibrationDocument:
+    return CalibrationDocument(calibration=calibration, in_use=calibration.model.digest == gallery.model.digest)

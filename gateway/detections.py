@@ -1,0 +1,35 @@
+"""What is to be seen in a photo before anybody asks whose face it is."""
+
+from apiflask import APIBlueprint
+from flask import Response
+
+from gateway.auth import Scope
+from gateway.bodies import Body, ImageFile, read_body
+from gateway.context import context
+from gateway.operations import accepts_job
+from gateway.policies import Thorough
+from gateway.responses import accept
+from shared.schemas import DetectionPayload, JobType, Priority
+
+blueprint = APIBlueprint("detections", __name__, url_prefix="/v1/detections")
+
+
+class Detection(Body):
+    image: ImageFile
+    thorough: Thorough = False
+    priority: Priority = Priority.INTERACTIVE
+
+
+@blueprint.post("")
+@accepts_job(Scope.VERIFY, Detection)
+def detect() -> Response:
+    """Find the faces of a photo: boxes, landmarks, pose, quality and what would make it better."""
+    sent = read_body(Detection)
+    pictures = {"image": sent.image}
+    context().uploads.check(pictures)
+    return accept(
+        JobType.DETECTION,
+        pictures,
+        lambda keys: DetectionPayload(image_key=keys["image"], thorough=sent.thorough),
+        sent.priority,
+    )

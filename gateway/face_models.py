@@ -1,0 +1,60 @@
+"""`/v1/models`: the face models that a gallery can be made with: those that come with Likeness, and your own."""
+
+from apiflask import APIBlueprint
+from flask import Response
+from pydantic import Field
+
+from gateway.auth import Scope
+from gateway.bodies import Body, ManifestFile, WeightsFile, read_body
+from gateway.context import caller, services
+from gateway.operations import Operation, accepts_job, operation
+from gateway.responses import Document, accept, document
+from shared.schemas import JobType, Priority, RegistrationPayload
+
+blueprint = APIBlueprint("models", __name__, url_prefix="/v1/models")
+
+
+class Registration(Body):
+    """The files that a training wrote."""
+
+    manifest: ManifestFile
+    weights: WeightsFile
+
+
+class ModelDocument(Document):
+    name: str
+    digest: str = Field(description="changes with anything that changes the model's embeddings")
+    dimensions: int
+    description: str
+
+
+class ModelList(Document):
+    models: list[ModelDocument]
+
+
+@blueprint.get("")
+@operation(Operation({200: ModelList}))
+def list_models() -> Response:
+    """List the face models."""
+    cards = services().face_models.cards(caller().tenant)
+    views = [
+        ModelDocument(name=card.name, digest=card.digest, dimensions=card.dimensions, description=card.description)
+        for card in cards
+    ]
+    return document(ModelList(models=views))
+
+
+@blueprint.post("")
+@accepts_job(Scope.ADMIN, Registration)
+def register_model() -> Response:
+    """Register a model that `likeness train` made, so that galleries can use it or migrate to it.
+
+    A worker loads and checks it first.
+    """
+    sent = read_body(Registration)
+    return accept(
+        JobType.REGISTRATION,
+        {"manifest": sent.manifest, "weights": sent.weights},
+        lambda keys: RegistrationPayload(manifest_key=keys["manifest"], weights_key=keys["weights"]),
+        Priority.INTERACTIVE,
+    )

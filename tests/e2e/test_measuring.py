@@ -1,0 +1,155 @@
+"""Evaluation and calibration through HTTP: of an archive, and of a gallery's own templates."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from gateway.client.api import ApiError, Client
+from shared.gallery_store import GalleryStore, Template
+from shared.ml.face.catalogue import DEFAULT_MODEL
+from tests.e2e.conftest import PHOTOS
+
+PEOPLE = ["ardern", "biden", "collins", "hopper", "macron", "obama", "sunak"]
+CROWD = 300
+
+
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """A folder per person of the sample portraits, and three files that cannot be used."""
+    path = tmp_path / "people.zip"
+    with zipfile.ZipFile(path, "w") as packed:
+        for photo in sorted(PHOTOS.glob("*.*")):
+            person = photo.stem.split("-")[0]
+            if person in PEOPLE:
+                packed.write(photo, f"{person}/{photo.name}")
+        packed.writestr("obama/broken.jpg", b"not a picture")
+        packed.writestr("obama/notes.txt", "hello")
+        blank = io.BytesIO()
+        Image.new("RGB", (200, 200)).save(blank, "PNG")
+        packed.writestr("Zoë & friends/blank.png", blank.getvalue())
+    return path
+
+
+@pytest.fixture
+def crowd(gallery: str, galleries: GalleryStore) -> str:
+    """A gallery of 300 made-up people with two templates each, as like each other as random vectors are."""
+    rng = np.random.default_rng(5)
+    for number in range(CROWD):
+        centre = rng.normal(size=128)
+        for face in range(2):
+            vector = centre + 0.6 * rng.normal(size=128)
+            template = Template(
+                person=f"p{number:03}",
+                face=f"f{number}-{face}",
+                embedding=tuple((vector / np.linalg.norm(vector)).tolist()),
+                model_digest=DEFAULT_MODEL.digest,
+                quality=0.9,
+                created_at=galleries.get_gallery("default", gallery).created_at,
+            )
+            galleries.put_template("default", gallery, template)
+    return gallery
+
+
+def finished(client: Client, job: dict[str, Any]) -> dict[str, Any]:
+    return list(client.progress(job["id"]))[-1]
+
+
+def test_an_archive_is_evaluated_with_each_unusable_file_named(client: Client, gallery: str, archive: Path) -> None:
+    job = finished(client, client.evaluate(gallery, archive))
+    result = job["result"]
+    assert (result["persons"], result["photos"]) == (7, 12)
+    problems = {problem["file"]: problem["reason"] for problem in result["unusable"]}
+    assert set(problems) == {"obama/broken.jpg", "obama/notes.txt", "Zoë & friends/blank.png"}
+    assert "no_face" in problems["Zoë & friends/blank.png"]
+
+    report = client.report(job)
+    told = json.loads(report["report.json"])
+    assert told["model"]["digest"] == DEFAULT_MODEL.digest
+    assert told["verification"]["impostor_pairs"] > 50
+    assert "cannot be measured" in report["report.md"].decode()
+    with Image.open(io.BytesIO(report["report.png"])) as page:
+        assert page.format == "PNG"
+        assert min(page.size) > 500
+
+
+def test_a_gallery_is_evaluated_on_its_own_templates(client: Client, crowd: str) -> None:
+    job = finished(client, client.evaluate(crowd))
+    assert (job["result"]["persons"], job["result"]["photos"]) == (CROWD, 2 * CROWD)
+    assert job["result"]["accuracy"] > 0.99
+    assert json.loads(client.report(job)["report.json"])["data"]["name"] == f"gallery {crowd}"
+
+
+def test_a_calibration_sets_the_threshold_and_answers_name_it(client: Client, http: httpx.Client, crowd: str) -> None:
+    job = finished(client, client.calibrate(crowd, target_fmr=1e-3))
+    made = job["result"]["calibration"]
+    assert made["policy"] == "verify-fmr-1e-3"
+    assert made["model"]["digest"] == DEFAULT_MODEL.digest
+    assert (made["persons"], made["comparisons"]) == (CROWD, 2 * CROWD * (CROWD - 1))
+    assert made["interval"][0] <= made["errors"] / made["comparisons"] <= made["interval"][1] <= 1e-3
+    # random unit vectors: far less alike than faces, so the gallery's own threshold is lower
+    assert made["threshold"] < 0.36
+
+    client.enrol(crowd, "obama", PHOTOS / "obama-1.jpg")
+    answer = client.verify(crowd, "obama", PHOTOS / "obama-2.jpg", policy="verify-fmr-1e-3")["result"]
+    assert (answer["calibration"], answer["threshold"]) == (made["id"], made["threshold"])
+    default = client.verify(crowd, "obama", PHOTOS / "obama-2.jpg")["result"]
+    assert default["calibration"] is None
+
+    http.delete(f"/v1/galleries/{crowd}/calibrations/verify-fmr-1e-3").raise_for_status()
+    again = client.verify(crowd, "obama", PHOTOS / "obama-2.jpg", policy="verify-fmr-1e-3")["result"]
+    assert again["calibration"] is None
+    assert again["threshold"] > made["threshold"]
+
+
+def test_a_target_of_ones_own_becomes_a_policy(client: Client, crowd: str) -> None:
+    with pytest.raises(ApiError, match="unknown_policy"):
+        client.recognise(crowd, PHOTOS / "obama-1.jpg", policy="identify-fpir-2.5e-2")
+    made = finished(client, client.calibrate(crowd, target_fpir=0.025))["result"]["calibration"]
+    assert made["policy"] == "identify-fpir-2.5e-2"
+    answer = client.recognise(crowd, PHOTOS / "obama-1.jpg", policy="identify-fpir-2.5e-2")["result"]
+    assert (answer["calibration"], answer["persons"]) == (made["id"], CROWD)
+    assert answer["verdict"] == "not_recognised"
+    assert [one["calibration"]["id"] for one in client.calibrations(crowd)] == [made["id"]]
+
+
+def test_the_threshold_of_a_calibrated_search_follows_the_number_of_people(
+    client: Client, http: httpx.Client, crowd: str
+) -> None:
+    finished(client, client.calibrate(crowd, target_fpir=0.05))
+    many = client.recognise(crowd, PHOTOS / "obama-1.jpg", policy="identify-fpir-5e-2")["result"]
+    for number in range(CROWD - 30):
+        http.delete(f"/v1/galleries/{crowd}/persons/p{number:03}")
+    few = client.recognise(crowd, PHOTOS / "obama-1.jpg", policy="identify-fpir-5e-2")["result"]
+    assert (many["persons"], few["persons"]) == (CROWD, 30)
+    assert few["threshold"] < many["threshold"]
+
+
+def test_a_target_that_the_data_cannot_support_is_refused_with_what_is_needed(client: Client, gallery: str) -> None:
+    for photo in ("obama-1.jpg", "biden.jpg", "sunak.jpg"):
+        client.enrol(gallery, photo[:5], PHOTOS / photo)
+    job = finished(client, client.calibrate(gallery, target_fmr=1e-4))
+    assert (job["status"], job["error"]["code"]) == ("failed", "target_not_supported")
+    assert "people" in job["error"]["detail"]
+
+
+def test_one_person_is_not_enough_to_measure_anything(client: Client, gallery: str) -> None:
+    client.enrol(gallery, "obama", PHOTOS / "obama-1.jpg")
+    job = finished(client, client.evaluate(gallery))
+    assert (job["status"], job["error"]["code"]) == ("failed", "insufficient_data")
+
+
+def test_what_is_no_archive_is_refused_at_once(http: httpx.Client, gallery: str) -> None:
+    for route in ("evaluations", "calibrations"):
+        answer = http.post(
+            f"/v1/galleries/{gallery}/{route}",
+            files={"archive": ("a.zip", b"no zip")},
+            data={"target_fmr": "1e-3"} if route == "calibrations" else {},
+        )
+        assert (answer.status_code, answer.json()["code"]) == (422, "invalid_archive")

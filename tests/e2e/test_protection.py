@@ -1,0 +1,71 @@
+"""Enrolment that protects a gallery: lookalikes, photos of somebody else, too many templates."""
+
+from typing import Any
+
+import httpx
+import pytest
+
+from gateway.client.api import Client
+from shared.storage import S3Store
+from tests.e2e.conftest import PHOTOS, Restricted
+
+
+@pytest.fixture
+def obama(client: Client, gallery: str) -> str:
+    """A gallery with one person."""
+    assert client.enrol(gallery, "obama", PHOTOS / "obama-1.jpg")["result"]["warnings"] == []
+    return gallery
+
+
+def test_a_second_name_for_one_face_is_flagged_and_named(client: Client, obama: str) -> None:
+    result = client.enrol(obama, "somebody-else", PHOTOS / "obama-2.jpg")["result"]
+    (warning,) = result["warnings"]
+    assert (result["verdict"], warning["code"], warning["person"]) == ("enrolled", "lookalike", "obama")
+    assert warning["score"] > 0.363
+
+
+def test_whom_a_face_resembles_is_for_keys_that_may_recognise(obama: str, restricted: Restricted) -> None:
+    with restricted({"enrol"}) as enroller:
+        (warning,) = enroller.enrol(obama, "somebody-else", PHOTOS / "obama-2.jpg")["result"]["warnings"]
+    assert warning["code"] == "lookalike"
+    assert "person" not in warning
+    assert "score" not in warning
+    assert "obama" not in str(warning)
+
+
+def test_a_gallery_may_refuse_lookalikes(client: Client, obama: str, s3: S3Store) -> None:
+    client.change_gallery(obama, lookalikes="refuse")
+    result = client.enrol(obama, "somebody-else", PHOTOS / "obama-2.jpg")["result"]
+    assert (result["verdict"], result["face"]) == ("lookalike", None)
+    assert list(s3.keys(f"galleries/default/{obama}/templates/somebody-else/")) == []
+    other = client.enrol(obama, "biden", PHOTOS / "biden.jpg")["result"]
+    assert (other["verdict"], other["warnings"]) == ("enrolled", [])
+
+
+def test_more_photos_of_one_person_are_no_lookalikes(client: Client, obama: str) -> None:
+    client.change_gallery(obama, lookalikes="refuse")
+    for photo in ("obama-2.jpg", "obama-3.jpg"):
+        result = client.enrol(obama, "obama", PHOTOS / photo)["result"]
+        assert (result["verdict"], result["warnings"]) == ("enrolled", [])
+
+
+def test_a_photo_of_somebody_else_is_an_identity_conflict(client: Client, obama: str) -> None:
+    result = client.enrol(obama, "obama", PHOTOS / "biden.jpg")["result"]
+    (warning,) = result["warnings"]
+    assert (result["verdict"], warning["code"], warning["person"]) == ("enrolled", "identity_conflict", None)
+
+
+def test_of_too_many_templates_the_weakest_former_one_goes(client: Client, http: httpx.Client, gallery: str) -> None:
+    client.change_gallery(gallery, templates_per_person=2)
+
+    def enrol(photo: str) -> dict[str, Any]:
+        result: dict[str, Any] = client.enrol(gallery, "obama", PHOTOS / photo)["result"]
+        return result
+
+    first, second = enrol("obama-1.jpg"), enrol("obama-2.jpg")
+    assert (first["replaced"], second["replaced"]) == (None, None)
+    third = enrol("obama-3.jpg")
+    weakest = min((first, second), key=lambda result: result["quality"]["score"])
+    assert third["replaced"] == weakest["face"]
+    kept = {face["id"] for face in http.get(f"/v1/galleries/{gallery}/persons/obama").json()["faces"]}
+    assert kept == {first["face"], second["face"], third["face"]} - {weakest["face"]}

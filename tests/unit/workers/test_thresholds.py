@@ -1,0 +1,70 @@
+"""Which threshold an answer uses."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from shared.errors import UnknownPolicy
+from shared.ml.face.catalogue import ACCURATE_MODEL, DEFAULT_MODEL, ModelCard
+from shared.schemas import Calibration, Gallery, MeasuredPoint, Model, PolicyKind
+from workers.thresholds import for_identification, for_verification
+
+NOW = datetime.now(UTC)
+
+
+def model(card: ModelCard) -> Model:
+    return Model(name=card.name, digest=card.digest)
+
+
+def gallery(*calibrations: Calibration) -> Gallery:
+    found = {calibration.policy: calibration for calibration in calibrations}
+    return Gallery(id="staff", created_at=NOW, model=model(DEFAULT_MODEL), calibrations=found)
+
+
+def calibration(policy: str, *points: tuple[float, float], target: float, card: ModelCard) -> Calibration:
+    return Calibration(
+        id="cal-1",
+        policy=policy,
+        kind=PolicyKind.VERIFICATION,
+        target=target,
+        created_at=NOW,
+        model=model(card),
+        points=[MeasuredPoint(false_match_rate=rate, threshold=threshold) for rate, threshold in points],
+        threshold=points[-1][1],
+        persons=100,
+        comparisons=9900,
+        errors=1,
+        interval=(0.0, 1.0),
+        source="gallery",
+    )
+
+
+def test_without_a_calibration_the_models_own_measurement_holds() -> None:
+    for card in (DEFAULT_MODEL, ACCURATE_MODEL):
+        bound = for_verification("verify-fmr-1e-4", gallery(), card)
+        assert bound.calibration is None
+        assert bound.profile.threshold == pytest.approx(card.curve.points[1].threshold)
+
+
+def test_a_calibration_of_the_policy_takes_its_place() -> None:
+    found = calibration("verify-fmr-1e-4", (1e-4, 0.39), target=1e-4, card=DEFAULT_MODEL)
+    bound = for_verification("verify-fmr-1e-4", gallery(found), DEFAULT_MODEL)
+    assert (bound.calibration, bound.profile.threshold) == ("cal-1", 0.39)
+
+
+def test_a_calibration_of_another_model_is_left_alone() -> None:
+    found = calibration("verify-fmr-1e-4", (1e-4, 0.39), target=1e-4, card=DEFAULT_MODEL)
+    bound = for_verification("verify-fmr-1e-4", gallery(found), ACCURATE_MODEL)
+    assert bound.calibration is None
+    custom = calibration("verify-fmr-2e-4", (2e-4, 0.39), target=2e-4, card=DEFAULT_MODEL)
+    with pytest.raises(UnknownPolicy):
+        for_verification("verify-fmr-2e-4", gallery(custom), ACCURATE_MODEL)
+
+
+def test_a_calibrated_search_follows_k_along_its_points() -> None:
+    points = ((1e-2, 0.30), (1e-3, 0.36), (1e-4, 0.44))  # FPIR 1 % among 1, 10 and 100
+    found = calibration("identify-fpir-1e-2", *points, target=1e-2, card=DEFAULT_MODEL)
+    bound = for_identification("identify-fpir-1e-2", gallery(found), DEFAULT_MODEL)
+    thresholds = [bound.profile.threshold(persons) for persons in (1, 10, 100, 1000)]
+    assert thresholds == pytest.approx([0.30, 0.36, 0.44, 0.52])
+    assert bound.profile.margin == DEFAULT_MODEL.curve.margin

@@ -1,0 +1,153 @@
+"""Evaluation and calibration: of a gallery's own templates, or of an archive of photos read with its model."""
+
+import io
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import numpy as np
+
+from shared.ml.face.calibration import Calibrated, calibrate_identification, calibrate_verification
+from shared.ml.face.evaluation.evaluate import evaluate
+from shared.ml.face.evaluation.files import files, summary
+from shared.ml.face.evaluation.report import EvaluationReport
+from shared.ml.face.face_set import FaceSet
+from shared.ml.face.people import read_zip
+from shared.ml.face.reading import PhotoReader
+from shared.ml.face.verification import policy_name
+from shared.schemas import (
+    Calibration,
+    CalibrationPayload,
+    CalibrationResult,
+    EvaluationPayload,
+    EvaluationResult,
+    FileProblem,
+    Gallery,
+    MeasuredPoint,
+    Message,
+    Model,
+    PolicyKind,
+    Progress,
+)
+from shared.storage import report_key
+from workers.face_models import FaceModels, ServedModel
+from workers.face_reader import FaceReader
+from workers.runner import Held
+from workers.services import Services
+
+MOST_LISTED = 200  # files in a job's result; the report lists all
+
+
+class Evaluator:
+    def __init__(self, reader: FaceReader, models: FaceModels, services: Services) -> None:
+        self._detector = reader.detector
+        self._models = models
+        self._store = services.store
+        self._galleries = services.galleries
+        self._limits = services.limits
+
+    def evaluate(self, payload: EvaluationPayload, held: Held) -> tuple[Message, Model]:
+        """Measure how well the gallery's model tells the people apart; the report goes to the object store.
+
+        Raises:
+            InvalidArchive, InsufficientData
+        """
+        gallery, model, faces = self._faces(payload.gallery, payload.archive_key, held)
+        name = "archive" if payload.archive_key else f"gallery {gallery.id}"
+        report = evaluate(faces, name=name, seed=payload.seed, progress=_progress(held, "comparing"))
+        self._keep(report, faces, held)
+        folds = report.verification.folds
+        result = EvaluationResult(
+            model=model.identity,
+            persons=report.data.people,
+            photos=report.data.faces,
+            accuracy=folds.accuracy if folds else None,
+            accuracy_deviation=folds.deviation if folds else None,
+            summary=summary(report),
+            unusable=_unusable(faces),
+        )
+        return result, model.identity
+
+    def calibrate(self, payload: CalibrationPayload, held: Held) -> tuple[Message, Model]:
+        """Measure the threshold that keeps a target rate, and make it the gallery's.
+
+        Raises:
+            InvalidArchive, InsufficientData, TargetNotSupported
+        """
+        gallery, model, faces = self._faces(payload.gallery, payload.archive_key, held)
+        progress = _progress(held, "comparing")
+        match payload.kind:
+            case PolicyKind.VERIFICATION:
+                measured = calibrate_verification(
+                    faces.embeddings, faces.labels, target_fmr=payload.target, progress=progress
+                )
+            case PolicyKind.IDENTIFICATION:
+                measured = calibrate_identification(
+                    faces.embeddings, faces.labels, target_fpir=payload.target, progress=progress
+                )
+        found = _calibration(payload, measured, model.identity)
+        self._galleries.update_gallery(
+            held.job.tenant,
+            gallery.id,
+            lambda former: former.model_copy(update={"calibrations": {**former.calibrations, found.policy: found}}),
+        )
+        return CalibrationResult(calibration=found, unusable=_unusable(faces)), model.identity
+
+    def _faces(self, gallery_id: str, archive_key: str | None, held: Held) -> tuple[Gallery, ServedModel, FaceSet]:
+        tenant = held.job.tenant
+        gallery = self._galleries.get_gallery(tenant, gallery_id)
+        model = self._models.of(tenant, gallery.model)
+        if archive_key is None:
+            return gallery, model, self._own(tenant, gallery, model)
+        reader = PhotoReader(self._detector, model.network, self._limits)
+        with io.BytesIO(self._store.get(archive_key)) as archive:
+            return gallery, model, reader.read(read_zip(archive), progress=_progress(held, "reading photos"))
+
+    def _own(self, tenant: str, gallery: Gallery, model: ServedModel) -> FaceSet:
+        """The gallery's own templates."""
+        templates = list(self._galleries.all_templates(tenant, gallery.id, model.card.digest))
+        rows = [np.array(template.embedding, np.float32) for template in templates]
+        return FaceSet(
+            model_name=model.card.name,
+            model_digest=model.card.digest,
+            names=tuple(f"{template.person}/{template.face}" for template in templates),
+            people=tuple(template.person for template in templates),
+            embeddings=np.stack(rows) if rows else np.empty((0, model.card.dimensions), np.float32),
+        )
+
+    def _keep(self, report: EvaluationReport, faces: FaceSet, held: Held) -> None:
+        """Under the job's id: another attempt writes the same again."""
+        for name, data in files(report, faces).items():
+            self._store.put(report_key(held.job.tenant, held.job.id, name), data)
+
+
+def _calibration(payload: CalibrationPayload, measured: Calibrated, model: Model) -> Calibration:
+    return Calibration(
+        id=f"cal-{uuid.uuid4().hex[:12]}",
+        policy=policy_name(payload.target, search=payload.kind is PolicyKind.IDENTIFICATION),
+        kind=payload.kind,
+        target=payload.target,
+        created_at=datetime.now(UTC),
+        model=model,
+        points=[
+            MeasuredPoint(false_match_rate=point.false_match_rate, threshold=point.threshold)
+            for point in measured.points
+        ],
+        threshold=measured.threshold,
+        persons=measured.people,
+        comparisons=measured.measured.trials,
+        errors=measured.measured.errors,
+        interval=(measured.measured.low, measured.measured.high),
+        source="archive" if payload.archive_key else "gallery",
+    )
+
+
+def _unusable(faces: FaceSet) -> list[FileProblem]:
+    return [FileProblem(file=problem.file, reason=problem.reason) for problem in faces.problems[:MOST_LISTED]]
+
+
+def _progress(held: Held, stage: str) -> Callable[[int, int], None]:
+    def report(done: int, total: int) -> None:
+        held.report(Progress(done=done, total=total, stage=stage))
+
+    return report

@@ -1,0 +1,118 @@
+"""Training in a face worker: an archive of people becomes a model of the tenant's own."""
+
+import csv
+import io
+import tempfile
+from dataclasses import asdict, fields
+from pathlib import Path
+
+from shared.errors import UnknownModel
+from shared.face_models import FaceModelStore, card_of
+from shared.ml.face.people import read_zip
+from shared.ml.face.reading import PhotoReader
+from shared.ml.face.training.checkpoints import EpochResult
+from shared.ml.face.training.dataset import FaceData, read_faces
+from shared.ml.face.training.report import markdown
+from shared.ml.face.training.session import Job, Outcome, Parts, tune_encoder
+from shared.ml.face.training.trainer import Event, Plan, Step
+from shared.ml.weights import SFACE, load
+from shared.schemas import FileProblem, Message, Model, Progress, TrainingPayload, TrainingResult
+from shared.storage import report_key
+from workers.face_models import FaceModels
+from workers.face_reader import FaceReader
+from workers.models import weights_supply
+from workers.runner import Held
+from workers.services import Services
+
+MOST_LISTED = 200  # files in a job's result
+
+
+class ModelTrainer:
+    def __init__(self, reader: FaceReader, models: FaceModels, services: Services) -> None:
+        self._detector = reader.detector
+        self._models = models
+        self._services = services
+
+    def train(self, payload: TrainingPayload, held: Held) -> tuple[Message, Model]:
+        """Fine-tune SFace; a model that is better on the validation people is registered, the report kept.
+
+        Raises:
+            InvalidArchive, InvalidDataset, InvalidField: a name that will not do.
+        """
+        job = Job(name=payload.name, device=self._models.device)
+        data = self._read(payload.archive_key, held)
+        parts = Parts.of(data.samples, seed=payload.seed)
+        settings = self._services.settings
+        state = load(SFACE, settings.weights_cache, supply=weights_supply(settings, self._services.store))
+        plan = Plan(mining=payload.mining, margin=payload.margin, epochs=payload.epochs, seed=payload.seed)
+        with tempfile.TemporaryDirectory(prefix="likeness-training-") as scratch:
+            outcome = tune_encoder(
+                state,
+                parts,
+                job,
+                plan=plan,
+                checkpoint=Path(scratch) / "checkpoint.pt",
+                on_event=lambda event: held.report(_progress(event, payload.epochs)),
+            )
+        self._keep(outcome, payload.name, held)
+        result = TrainingResult(
+            model=self._register(outcome, held.job.tenant),
+            summary=_summary(outcome),
+            accuracy_before=outcome.comparison.before.accuracy,
+            accuracy_after=outcome.comparison.after.accuracy,
+            persons=parts.train.persons,
+            photos=len(parts.train.people),
+            unusable=[FileProblem(file=p.file, reason=p.reason) for p in data.problems[:MOST_LISTED]],
+            too_few=list(data.too_few[:MOST_LISTED]),
+        )
+        return result, self._models.default.identity
+
+    def _read(self, archive_key: str, held: Held) -> FaceData:
+        reader = PhotoReader(self._detector, self._models.default.network, self._services.limits)
+
+        def progress(done: int, total: int) -> None:
+            held.report(Progress(done=done, total=total, stage="reading photos"))
+
+        with io.BytesIO(self._services.store.get(archive_key)) as archive:
+            return read_faces(read_zip(archive), reader, progress=progress)
+
+    def _register(self, outcome: Outcome, tenant: str) -> Model | None:
+        """None when there is nothing to register, or nothing could be decided with it."""
+        if outcome.model is None:
+            return None
+        try:
+            card_of(outcome.model.manifest)
+        except UnknownModel:
+            return None
+        FaceModelStore(self._services.store).put(tenant, outcome.model.manifest, outcome.model.content)
+        return Model(name=outcome.model.manifest.name, digest=outcome.model.manifest.digest)
+
+    def _keep(self, outcome: Outcome, name: str, held: Held) -> None:
+        adopted = outcome.model is not None
+        curves = io.StringIO(newline="")
+        rows = csv.DictWriter(curves, [field.name for field in fields(EpochResult)])
+        rows.writeheader()
+        rows.writerows(asdict(result) for result in outcome.history)
+        written = {
+            "report.md": markdown(outcome.comparison, f"{name}: before and after", adopted=adopted),
+            "report.json": outcome.comparison.model_dump_json(indent=2),
+            "curves.csv": curves.getvalue(),
+        }
+        for file, text in written.items():
+            self._services.store.put(report_key(held.job.tenant, held.job.id, file), text.encode())
+
+
+def _progress(event: Event, epochs: int) -> Progress:
+    match event:
+        case Step():
+            done, total = (event.epoch - 1) * event.batches + event.batch, epochs * event.batches
+            return Progress(done=min(done, total - 1), total=total, stage=f"epoch {event.epoch}", cost=event.loss)
+        case EpochResult():
+            stage = f"epoch {event.epoch}: validation TAR {event.validation:.2%}"
+            return Progress(done=event.epoch, total=epochs + 1, stage=stage)
+
+
+def _summary(outcome: Outcome) -> str:
+    if outcome.model is None:
+        return "Nothing did better than the original on the validation people: it stays."
+    return outcome.comparison.gain.shown
