@@ -95,6 +95,8 @@ _Base64 = BeforeValidator(_decode_base64)
 _Archive = Annotated[bytes, _Base64, _file("application/zip", "a ZIP with a folder of photos per person")]
 ArchiveFile = Annotated[_Archive, FILE]
 OptionalArchiveFile = Annotated[_Archive | None, FILE]
+_Pairs = Annotated[bytes, _Base64, _file("text/plain", "pairs to judge in the ten folds, as LFW's pairs.txt has them")]
+OptionalPairsFile = Annotated[_Pairs | None, FILE]
 ManifestFile = Annotated[bytes, _Base64, _file("application/json", "the model's manifest.json"), FILE]
 WeightsFile = Annotated[bytes, _Base64, _file("application/octet-stream", "the model's model.safetensors"), FILE]
 

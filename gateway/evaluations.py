@@ -5,7 +5,7 @@ from flask import Response
 from pydantic import Field
 
 from gateway.auth import Scope
-from gateway.bodies import Body, OptionalArchiveFile, read_body
+from gateway.bodies import Body, OptionalArchiveFile, OptionalPairsFile, read_body
 from gateway.context import caller, context, services
 from gateway.operations import accepts_job
 from gateway.responses import accept
@@ -18,6 +18,7 @@ class Evaluation(Body):
     """What to measure: the gallery's own templates unless an archive is sent."""
 
     archive: OptionalArchiveFile = None
+    pairs: OptionalPairsFile = None
     seed: int = Field(0, ge=0, le=2**31 - 1, description="of the random splits: the same seed, the same report")
 
 
@@ -32,10 +33,12 @@ def evaluate(gallery: str) -> Response:
     """
     sent = read_body(Evaluation)
     services().galleries.get_gallery(caller().tenant, gallery)
-    files = context().uploads.archive(sent.archive)
+    files = context().uploads.archive(sent.archive) | ({"pairs": sent.pairs} if sent.pairs else {})
     return accept(
         JobType.EVALUATION,
         files,
-        lambda keys: EvaluationPayload(gallery=gallery, archive_key=keys.get("archive"), seed=sent.seed),
+        lambda keys: EvaluationPayload(
+            gallery=gallery, archive_key=keys.get("archive"), pairs_key=keys.get("pairs"), seed=sent.seed
+        ),
         Priority.BULK,
     )

@@ -194,6 +194,7 @@ class ReembeddingPayload(EnrolmentPayload):
 class EvaluationPayload(Message):
     gallery: str
     archive_key: str | None
+    pairs_key: str | None = None
     seed: int
 
 

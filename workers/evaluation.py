@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 
 import numpy as np
 
+from shared.errors import InvalidField
 from shared.ml.face.calibration import Calibrated, calibrate_identification, calibrate_verification
 from shared.ml.face.evaluation.evaluate import evaluate
 from shared.ml.face.evaluation.files import files, summary
+from shared.ml.face.evaluation.pairs import Pairs, read_pairs
 from shared.ml.face.evaluation.report import EvaluationReport
 from shared.ml.face.face_set import FaceSet
 from shared.ml.face.people import read_zip
@@ -54,7 +56,8 @@ class Evaluator:
         """
         gallery, model, faces = self._faces(payload.gallery, payload.archive_key, held)
         name = "archive" if payload.archive_key else f"gallery {gallery.id}"
-        report = evaluate(faces, name=name, seed=payload.seed, progress=_progress(held, "comparing"))
+        pairs = self._pairs(payload.pairs_key, faces)
+        report = evaluate(faces, name=name, seed=payload.seed, pairs=pairs, progress=_progress(held, "comparing"))
         self._keep(report, faces, held)
         folds = report.verification.folds
         result = EvaluationResult(
@@ -102,6 +105,14 @@ class Evaluator:
         reader = PhotoReader(self._detector, model.network, self._limits)
         with io.BytesIO(self._store.get(archive_key)) as archive:
             return gallery, model, reader.read(read_zip(archive), progress=_progress(held, "reading photos"))
+
+    def _pairs(self, key: str | None, faces: FaceSet) -> Pairs | None:
+        if key is None:
+            return None
+        try:
+            return read_pairs(self._store.get(key).decode(), faces)
+        except UnicodeDecodeError:
+            raise InvalidField("`pairs` must be a text file in UTF-8.") from None
 
     def _own(self, tenant: str, gallery: Gallery, model: ServedModel) -> FaceSet:
         """The gallery's own templates."""

@@ -89,9 +89,15 @@ class Client:
 
     # --- measuring, calibrating, changing the model ---
 
-    def evaluate(self, gallery: str, archive: Path | None = None, *, seed: int = 0) -> dict[str, Any]:
-        """Start an evaluation of the gallery's own templates, or of a ZIP of photos; follow it with `progress`."""
-        return self._start(f"/v1/galleries/{gallery}/evaluations", archive, {"seed": str(seed)})
+    def evaluate(
+        self, gallery: str, archive: Path | None = None, *, pairs: Path | None = None, seed: int = 0
+    ) -> dict[str, Any]:
+        """Start an evaluation of the gallery's own templates, or of a ZIP of photos; follow it with `progress`.
+
+        `pairs` is a file in the format of LFW's pairs.txt.
+        """
+        files = {name: file for name, file in (("archive", archive), ("pairs", pairs)) if file}
+        return self._upload(f"/v1/galleries/{gallery}/evaluations", files, {"seed": str(seed)}, wait=0)
 
     def report(self, job: dict[str, Any]) -> dict[str, bytes]:
         """The files of the report of a finished evaluation or training, by name."""

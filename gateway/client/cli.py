@@ -10,7 +10,7 @@ import typer
 from httpx import HTTPError
 from rich.console import Console
 
-from gateway.client import face_commands
+from gateway.client import face_commands, person_commands
 from gateway.client.api import ApiError
 from gateway.client.demo.run import run_demo
 from gateway.client.demo.script import DEMO
@@ -90,6 +90,7 @@ def config() -> None:
     console.print_json(load_settings().model_dump_json())
 
 
+person_commands.register(app)
 face_commands.register(app)
 
 

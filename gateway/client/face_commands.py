@@ -19,16 +19,13 @@ from rich.progress import Progress, track
 from rich.table import Table
 
 from gateway.client.api import ApiError, Client
-from shared.embedded.stack import read_info
-from shared.errors import ConfigurationError, InvalidField
+from gateway.client.connection import Key, Url, connected, succeeded
+from shared.errors import InvalidField
 
 console = Console()
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
-Url = Annotated[str | None, typer.Option(envvar="LIKENESS_URL", help="the API; default: the stack in .likeness")]
-Key = Annotated[str | None, typer.Option(envvar="LIKENESS_API_KEY", help="API key; default: that stack's")]
-GalleryOption = Annotated[str, typer.Option("--gallery", "-g", help="a gallery of the running system")]
 OptionalGallery = Annotated[str | None, typer.Option("--gallery", "-g", help="a gallery of the running system")]
 GalleryName = Annotated[str, typer.Argument(metavar="GALLERY")]
 MigrationId = Annotated[str, typer.Argument(metavar="MIGRATION")]
@@ -112,12 +109,13 @@ def evaluate_gallery(
     gallery: GalleryName,
     photos: Photos = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="a directory for the report")] = Path("evaluation"),
+    pairs: Annotated[Path | None, typer.Option(help="a file in the format of LFW's pairs.txt")] = None,
     url: Url = None,
     key: Key = None,
 ) -> None:
     """Measure a gallery's model on its own templates, or on photos, through the HTTP API."""
     with connected(url, key) as client, _archive(photos) as archive:
-        done = _follow(client, client.evaluate(gallery, archive))
+        done = _follow(client, client.evaluate(gallery, archive, pairs=pairs))
         output.mkdir(parents=True, exist_ok=True)
         for name, data in client.report(done).items():
             (output / name).write_bytes(data)
@@ -142,7 +140,7 @@ def register_model(
 ) -> None:
     """Register a trained model with the running system."""
     with connected(url, key) as client:
-        made = _succeeded(client.register_model(folder))["result"]["model"]
+        made = succeeded(client.register_model(folder))["result"]["model"]
     console.print(f"Registered {made['name']} ({made['digest']}). Galleries can use it, or migrate to it.")
 
 
@@ -222,18 +220,6 @@ def abandon(gallery: GalleryName, migration_id: MigrationId, url: Url = None, ke
 
 
 @contextmanager
-def connected(url: str | None, key: str | None) -> Iterator[Client]:
-    """A client of the named system, or of the one that `likeness up` started here."""
-    if url is None or key is None:
-        info = read_info(Path(".likeness"))
-        if info is None:
-            raise ConfigurationError("No system runs here: start one (likeness up), or name --url and --key.")
-        url, key = url or info.url, key or info.api_key
-    with Client(url, key) as client:
-        yield client
-
-
-@contextmanager
 def _archive(folder: Path | None) -> Iterator[Path | None]:
     """The folder of people as a ZIP file, gone afterwards."""
     if folder is None:
@@ -255,20 +241,13 @@ def _follow(client: Client, job: dict[str, Any]) -> dict[str, Any]:
             job = state
             if found := job["progress"]:
                 bars.update(task, description=found["stage"], completed=found["done"], total=found["total"])
-    return _succeeded(job)
-
-
-def _succeeded(job: dict[str, Any]) -> dict[str, Any]:
-    if job["status"] == "succeeded":
-        return job
-    error = job.get("error") or {"code": job["status"], "detail": "the job did not succeed"}
-    raise ApiError(200, error["code"], error["detail"])
+    return succeeded(job)
 
 
 def _reembedded(client: Client, gallery: str, migration_id: str, photo: Path) -> str | None:
     """Why the photo was not taken, None when it was."""
     try:
-        result = _succeeded(client.reembed(gallery, migration_id, photo.parent.name, photo))["result"]
+        result = succeeded(client.reembed(gallery, migration_id, photo.parent.name, photo))["result"]
     except ApiError as error:
         return str(error)
     return None if result["verdict"] == "enrolled" else f"{result['verdict']}: {result['reason']}"

@@ -17,7 +17,7 @@ shared and noisy: trust ratios, not digits.
 def main() -> None:
     """Each benchmark in turn, its table shown as soon as it is there."""
     parts = [INTRODUCTION, machine.describe(PACKAGES)]
-    for benchmark in (faces.embedding, faces.search, styles.fast, styles.fine, service.verification):
+    for benchmark in (faces.embedding, faces.photos, faces.search, styles.fast, styles.fine, service.verification):
         parts.append(benchmark())
         sys.stdout.write(f"{parts[-1]}\n\n")
         sys.stdout.flush()

@@ -3,6 +3,7 @@
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import onnx
@@ -11,9 +12,17 @@ import torch
 
 from shared.ml import device as devices
 from shared.ml import weights
+from shared.ml.face.alignment import align
+from shared.ml.face.detector import FaceDetector, Image
 from shared.ml.face.embedder import FaceEmbedder
 from shared.ml.face.gallery import GalleryMatrix
+from shared.ml.face.geometry import whole
+from shared.ml.face.model import FaceModel
+from shared.ml.face.models import load_model
+from shared.ml.face.refinement import refine
 from tests.benchmarks.timing import table, take_turns
+
+PORTRAIT = Path(__file__).parents[1] / "data" / "faces" / "obama-1.jpg"
 
 
 def embedding() -> str:
@@ -38,6 +47,25 @@ def embedding() -> str:
     )
 
 
+def photos() -> str:
+    """Milliseconds from a JPEG's pixels to the embedding of its face, all threads, beside the parts as published."""
+    device = devices.resolve("auto")
+    detector = FaceDetector(weights.fetch(weights.YUNET))
+    networks = {name: load_model(name, device) for name in ("default", "accurate")}
+    session = _original(weights.fetch(weights.SFACE))
+    rows = []
+    for side in (250, 640, 1280):
+        photo = _portrait(side)
+        contestants = {name: partial(_read, detector, network, photo) for name, network in networks.items()}
+        contestants["published"] = partial(_read_as_published, detector, session, photo)
+        times = {name: timed.median * 1e3 for name, timed in take_turns(contestants).items()}
+        beside = [f"{times[name]:.0f} ({times[name] / times['default']:.2f}×)" for name in ("accurate", "published")]
+        rows.append([str(side), f"{times['default']:.0f}", *beside])
+    return "### A photo's face, ms\n\n" + table(
+        ["long side, px", "default", "accurate", "one YuNet look, SFace's file in onnxruntime float32"], rows
+    )
+
+
 def search() -> str:
     """Milliseconds of one exact search, one template a person, beside torch's bare product and top-k."""
     rows = []
@@ -58,6 +86,27 @@ def search() -> str:
     return "### Exact 1:K search, ms\n\n" + table(
         ["templates", "probes", "ours (fused by person)", "bare product and top-k"], rows
     )
+
+
+def _portrait(side: int) -> Image:
+    """(H, W, 3) uint8 RGB."""
+    bgr = cv2.imread(str(PORTRAIT))
+    if bgr is None:
+        raise FileNotFoundError(PORTRAIT)
+    scale = side / max(bgr.shape[:2])
+    small = cv2.resize(bgr, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _read(detector: FaceDetector, network: FaceModel, photo: Image) -> None:
+    face = refine(detector.look, photo, detector.detect(photo)[0])
+    network.embed([network.align(photo, face.landmarks)])
+
+
+def _read_as_published(detector: FaceDetector, session: onnxruntime.InferenceSession, photo: Image) -> None:
+    """As OpenCV Zoo's demo does it: the detector once, at the photo's size up to 640 pixels; no second look."""
+    face = detector.look(whole(photo, 640))[0]
+    session.run(None, {"data": align(photo, face.landmarks).transpose(2, 0, 1)[None].astype(np.float32)})
 
 
 def _run(session: onnxruntime.InferenceSession, blob: npt.NDArray[np.float32]) -> None:

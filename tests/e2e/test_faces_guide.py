@@ -51,4 +51,5 @@ def test_the_examples_of_the_guide_to_faces_run(running: Stack, tmp_path: Path) 
     told = run(sys.executable, "-c", "\n".join(blocks("python")))
     assert "lookalike" in told
     assert "cannot be promised" in told
+    assert "training needs" in told
     assert (tmp_path / "page.png").read_bytes().startswith(b"\x89PNG")

@@ -25,10 +25,9 @@ def archive(tmp_path: Path) -> Path:
     """A folder per person of the sample portraits, and three files that cannot be used."""
     path = tmp_path / "people.zip"
     with zipfile.ZipFile(path, "w") as packed:
-        for photo in sorted(PHOTOS.glob("*.*")):
-            person = photo.stem.split("-")[0]
-            if person in PEOPLE:
-                packed.write(photo, f"{person}/{photo.name}")
+        for person in PEOPLE:
+            for number, photo in enumerate(sorted(PHOTOS.glob(f"{person}*")), 1):
+                packed.write(photo, f"{person}/{person}_{number:04}{photo.suffix}")
         packed.writestr("obama/broken.jpg", b"not a picture")
         packed.writestr("obama/notes.txt", "hello")
         blank = io.BytesIO()
@@ -77,6 +76,29 @@ def test_an_archive_is_evaluated_with_each_unusable_file_named(client: Client, g
     with Image.open(io.BytesIO(report["report.png"])) as page:
         assert page.format == "PNG"
         assert min(page.size) > 500
+
+
+def test_pairs_as_lfw_lists_them_are_judged_in_the_folds(
+    client: Client, gallery: str, archive: Path, tmp_path: Path
+) -> None:
+    pairs = tmp_path / "pairs.txt"
+    genuine = [f"obama\t{a}\t{b}" for a in (1, 2, 3, 4) for b in range(a + 1, 5)]
+    impostor = [f"obama\t{number}\t{other}\t1" for number in (1, 2, 3) for other in ("biden", "sunak")]
+    pairs.write_text("\n".join([*genuine, *impostor, "nobody\t1\t2"]) + "\n")
+    job = finished(client, client.evaluate(gallery, archive, pairs=pairs))
+    assert job["status"] == "succeeded", job["error"]
+    told = json.loads(client.report(job)["report.json"])
+    assert [left["file"] for left in told["left_out_pairs"]] == ["nobody 1 2"]
+    assert told["verification"]["folds"]["pairs"] == len(genuine) + len(impostor)
+
+
+def test_a_pairs_file_of_another_kind_fails_with_the_line(
+    client: Client, gallery: str, archive: Path, tmp_path: Path
+) -> None:
+    pairs = tmp_path / "pairs.txt"
+    pairs.write_text("obama and biden\n")
+    job = finished(client, client.evaluate(gallery, archive, pairs=pairs))
+    assert (job["status"], job["error"]["code"]) == ("failed", "invalid_field")
 
 
 def test_a_gallery_is_evaluated_on_its_own_templates(client: Client, crowd: str) -> None:

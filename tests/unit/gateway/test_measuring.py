@@ -60,7 +60,12 @@ def test_an_evaluation_of_the_gallery_itself(api: Api, worker: FakeWorker) -> No
     assert (answer.status_code, answer.get_json()["type"]) == (202, "evaluation")
     task, _, queue = worker.published[0]
     assert (task, queue) == (Task.EVALUATE, Queue.FACE_BULK)
-    assert worker.claim().payload == {"gallery": "staff", "archive_key": None, "seed": 7}
+    assert worker.claim().payload == {
+        "gallery": "staff",
+        "archive_key": None,
+        "pairs_key": None,
+        "seed": 7,
+    }
 
 
 def test_an_evaluation_of_an_archive(api: Api, worker: FakeWorker, store: MemoryStore) -> None:
