@@ -11,18 +11,14 @@ memory reads the stream before each search and so sees what any other process ha
 import base64
 import uuid
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
-from importlib.resources import files
 from itertools import islice
 from typing import Any
 
 from pydantic import field_serializer, field_validator
 from redis import Redis
-from redis.exceptions import RedisError
 
 from shared.errors import (
     FaceNotFound,
@@ -30,13 +26,12 @@ from shared.errors import (
     GalleryNotFound,
     ObjectNotFound,
     PersonNotFound,
-    QueueUnavailable,
 )
+from shared.gallery_changes import Change, ChangeKind, Changes, ChangeStream, Position
 from shared.ml.face.catalogue import DEFAULT_MODEL
 from shared.schemas import Gallery, GalleryRules, Message, Model, Person
 from shared.storage import ObjectStore
 
-KEPT_CHANGES = 10_000
 READERS = 8  # parallel reads; a thousand small objects take 0.8 s
 
 
@@ -60,40 +55,6 @@ class Template(Message):
         return tuple(array("f", base64.b64decode(value))) if isinstance(value, str) else value
 
 
-class ChangeKind(StrEnum):
-    FACE_PUT = "face_put"
-    FACE_DELETED = "face_deleted"
-    PERSON_DELETED = "person_deleted"
-    GALLERY_DELETED = "gallery_deleted"
-
-
-@dataclass(frozen=True)
-class Change:
-    """What happened to whom; `digest` names the model whose template it was, empty: any."""
-
-    kind: ChangeKind
-    person: str = ""
-    face: str = ""
-    digest: str = ""
-
-
-@dataclass(frozen=True)
-class Position:
-    """Where a reader stands in a gallery's changes; comparable only within one epoch."""
-
-    epoch: str
-    seq: int
-
-
-@dataclass(frozen=True)
-class Changes:
-    """What happened after a position; `complete` is false when the reader must load the gallery again."""
-
-    position: Position
-    changes: tuple[Change, ...]
-    complete: bool
-
-
 class GalleryStore:
     """The durable galleries of every tenant.
 
@@ -103,9 +64,7 @@ class GalleryStore:
 
     def __init__(self, store: ObjectStore, redis: Redis, prefix: str) -> None:
         self._store = store
-        self._redis = redis
-        self._prefix = prefix
-        self._script = redis.register_script(files("shared").joinpath("gallery.lua").read_text())
+        self._stream = ChangeStream(redis, prefix)
 
     # --- galleries ---
 
@@ -266,31 +225,12 @@ class GalleryStore:
     # --- changes ---
 
     def announce(self, tenant: str, gallery: str, change: Change) -> None:
-        fields = ("kind", change.kind.value, "person", change.person, "face", change.face, "digest", change.digest)
-        try:
-            self._script(args=[self._stream(tenant, gallery), "append", uuid.uuid4().hex, KEPT_CHANGES, *fields])
-        except RedisError as error:
-            raise QueueUnavailable(f"The change could not be announced ({type(error).__name__}).") from error
+        """Tell every worker; raises QueueUnavailable."""
+        self._stream.append(tenant, gallery, change)
 
     def changes(self, tenant: str, gallery: str, since: Position | None) -> Changes:
-        """What happened since a position.
-
-        A restarted Redis may have lost its newest changes, so its run id is part of the epoch.
-        """
-        try:
-            run_id = str(self._redis.info("server")["run_id"])
-            after = since.seq if since else 0
-            answer: Any = self._script(args=[self._stream(tenant, gallery), "read", after])
-        except RedisError as error:
-            raise QueueUnavailable(f"The changes cannot be read ({type(error).__name__}).") from error
-        made, seq, entries = answer
-        position = Position(f"{run_id}:{made}", int(seq))
-        changes = tuple(_change(fields) for _, fields in entries)
-        complete = since is not None and position.epoch == since.epoch and len(changes) == int(seq) - since.seq
-        return Changes(position, changes if complete else (), complete)
-
-    def _stream(self, tenant: str, gallery: str) -> str:
-        return f"{self._prefix}gallery:{tenant}:{gallery}"
+        """What happened since a position; raises QueueUnavailable."""
+        return self._stream.read(tenant, gallery, since)
 
     def _exists(self, key: str) -> bool:
         try:
@@ -310,11 +250,6 @@ class GalleryStore:
 
         with ThreadPoolExecutor(READERS) as pool:
             yield from (data for data in pool.map(read, keys) if data is not None)
-
-
-def _change(fields: Sequence[str]) -> Change:
-    values = dict(zip(fields[::2], fields[1::2], strict=True))
-    return Change(ChangeKind(values["kind"]), values["person"], values["face"], values.get("digest", ""))
 
 
 def _digest_of(template_key: str) -> str:

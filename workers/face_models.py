@@ -1,5 +1,6 @@
 """The face models of a worker: each loaded once and run through a micro-batcher on the one device thread."""
 
+import hashlib
 import threading
 import weakref
 from collections import OrderedDict
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import safetensors.torch
 import structlog
 import torch
 from safetensors import SafetensorError
@@ -21,8 +23,8 @@ from shared.ml.face.detector import Image, Landmarks
 from shared.ml.face.embedder import FaceEmbedder
 from shared.ml.face.model import Aligned, Embeddings, FaceModel
 from shared.ml.face.models import load_model
+from shared.ml.face.sface import SFace
 from shared.ml.face.training.manifest import Manifest
-from shared.ml.weights import Supply
 from shared.schemas import Model
 from workers.batching import MicroBatcher
 from workers.models import choose_device, device_thread, weights_supply
@@ -123,12 +125,14 @@ class FaceModels:
             WeightsCorrupt: the weights are not those of the manifest, or not a network's.
         """
         card = card_of(manifest)
-        supply = Supply(fetch_object=lambda _: weights)
+        if hashlib.sha256(weights).hexdigest() != manifest.sha256:
+            raise WeightsCorrupt(f"{manifest.name}: the file is not the one that its manifest describes")
+        network = SFace()
         try:
-            network = FaceEmbedder.from_weights(
-                self.device, weights=manifest.weights, cache_dir=self._cache, supply=supply
-            )
-            return self._serve(network, card)
+            # from memory: a container's cache of weights is read-only
+            network.load_state_dict(safetensors.torch.load(weights))
+            embedder = FaceEmbedder(network, device=self.device, weights=manifest.weights)
+            return self._serve(embedder, card)
         except (SafetensorError, RuntimeError, KeyError) as error:
             raise WeightsCorrupt(
                 f"{manifest.name} is not a network that can be run ({type(error).__name__})"

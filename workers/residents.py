@@ -11,7 +11,8 @@ import numpy.typing as npt
 import torch
 
 from shared.errors import FaceNotFound, ModelMismatch
-from shared.gallery_store import Change, ChangeKind, GalleryStore, Position, Template
+from shared.gallery_changes import Change, ChangeKind, Position
+from shared.gallery_store import GalleryStore, Template
 from shared.ml.face.gallery import Candidate, GalleryMatrix
 
 

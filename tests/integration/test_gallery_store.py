@@ -9,7 +9,8 @@ import pytest
 from redis import Redis
 
 from shared.errors import FaceNotFound, GalleryExists, GalleryNotFound, PersonNotFound
-from shared.gallery_store import Change, ChangeKind, GalleryStore, Template
+from shared.gallery_changes import Change, ChangeKind
+from shared.gallery_store import GalleryStore, Template
 from shared.storage import S3Store
 
 TENANT = "acme"

@@ -11,7 +11,8 @@ import torch
 from redis import Redis
 
 from shared.errors import ModelMismatch
-from shared.gallery_store import Change, ChangeKind, GalleryStore, Template
+from shared.gallery_changes import Change, ChangeKind
+from shared.gallery_store import GalleryStore, Template
 from shared.storage import S3Store
 from workers.residents import ResidentGalleries, check_model
 

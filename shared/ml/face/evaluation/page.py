@@ -143,23 +143,10 @@ def _roc(axes: Axes, report: EvaluationReport) -> None:
     axes.semilogx(x, y, color=_GENUINE, linewidth=2)
     for point in report.verification.tar_at_far:
         if point.tar:
-            axes.errorbar(
-                point.target,
-                point.tar.value,
-                yerr=_bars(point.tar),
-                fmt="o",
-                color=_GENUINE,
-                markersize=5,
-                capsize=3,
-            )
-            axes.annotate(
-                f"{point.tar.value:.2%}",
-                (point.target, point.tar.value),
-                xytext=(6, -14),
-                textcoords="offset points",
-                size=9,
-                color=_INK,
-            )
+            at = point.target, point.tar.value
+            axes.errorbar(*at, yerr=_bars(point.tar), fmt="o", color=_GENUINE, markersize=5, capsize=3)
+            note = f"{point.tar.value:.2%}"
+            axes.annotate(note, at, xytext=(6, -14), textcoords="offset points", size=9, color=_INK)
     axes.yaxis.set_major_formatter(PercentFormatter(1))
     axes.set_xlim(least / 1.5, 1)
     shown = [value for far, value in zip(x, y, strict=True) if far > least]
@@ -173,22 +160,12 @@ def _det(axes: Axes, report: EvaluationReport) -> None:
     points = [p for p in found.curve if p.false_positive_rate > 0 and p.false_negative_rate > 0]
     if not points:
         return _nothing(axes, "no errors to trade off" if found.curve else "no person has two photos")
-    axes.loglog(
-        [p.false_positive_rate for p in points],
-        [p.false_negative_rate for p in points],
-        color=_GENUINE,
-        linewidth=2,
-    )
-    if found.equal_error_rate:
-        axes.loglog(found.equal_error_rate, found.equal_error_rate, "o", color=_IMPOSTOR, markersize=6)
-        axes.annotate(
-            f"equal error rate {found.equal_error_rate:.2%}",
-            (found.equal_error_rate, found.equal_error_rate),
-            xytext=(8, 8),
-            textcoords="offset points",
-            size=9,
-            color=_INK,
-        )
+    x, y = [p.false_positive_rate for p in points], [p.false_negative_rate for p in points]
+    axes.loglog(x, y, color=_GENUINE, linewidth=2)
+    if equal := found.equal_error_rate:
+        axes.loglog(equal, equal, "o", color=_IMPOSTOR, markersize=6)
+        note, at = f"equal error rate {equal:.2%}", (equal, equal)
+        axes.annotate(note, at, xytext=(8, 8), textcoords="offset points", size=9, color=_INK)
     axes.grid(visible=True, which="minor", color=_GRID, linewidth=0.3)
     return None
 
@@ -239,7 +216,16 @@ def _table(axes: Axes, title: str, head: tuple[str, ...], rows: list[tuple[str, 
     if not rows:
         axes.text(0, 0.8, "not measured: too few people", color=_MUTED)
         return
-    table = axes.table(cellText=rows, colLabels=head, loc="upper left", cellLoc="left", edges="horizontal")
+    longest = np.array([max(map(len, column)) + 3 for column in zip(head, *rows, strict=True)])
+    table = axes.table(
+        cellText=rows,
+        colLabels=head,
+        colWidths=(longest / longest.sum()).tolist(),
+        loc="upper left",
+        cellLoc="left",
+        colLoc="left",
+        edges="horizontal",
+    )
     table.auto_set_font_size(False)
     table.set_fontsize(9.5)
     table.scale(1, 1.55)

@@ -1,0 +1,21 @@
+"""What every message is made of."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+Id = Annotated[
+    str, Field(pattern=ID_PATTERN, description="1 to 64 of A-Z a-z 0-9 . _ - starting with a letter or digit")
+]
+
+
+class Message(BaseModel):
+    """Frozen, flat JSON; unknown members are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Model(Message):
+    name: str
+    digest: str

@@ -1,0 +1,103 @@
+"""Galleries, the people in them, and what is known of a gallery: rules, calibrations, a migration."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import Field
+
+from shared.schemas.base import Id, Message, Model
+from shared.schemas.choices import LivenessRequirement
+
+
+class Lookalikes(StrEnum):
+    """What becomes of an enrolment whose face resembles another person of the gallery."""
+
+    FLAG = "flag"
+    REFUSE = "refuse"
+
+
+class PolicyKind(StrEnum):
+    VERIFICATION = "verification"
+    IDENTIFICATION = "identification"
+
+
+class MeasuredPoint(Message):
+    """How often different people reach a score."""
+
+    false_match_rate: float
+    threshold: float
+
+
+class Calibration(Message):
+    """A threshold measured on a gallery's own people, or on photos of its users: the policy's, from then on."""
+
+    id: str
+    policy: str = Field(description="the policy whose threshold this is, named after its target")
+    kind: PolicyKind
+    target: float = Field(description="FMR of a verification, FPIR of an identification")
+    created_at: datetime
+    model: Model
+    points: list[MeasuredPoint] = Field(description="a search's threshold follows K along these")
+    threshold: float = Field(description="of the policy; for a search, among `persons`")
+    persons: int
+    comparisons: int = Field(description="impostor comparisons, or strangers searched for")
+    errors: int = Field(description="how many of them reach the threshold")
+    interval: tuple[float, float] = Field(description="95 % confidence of the rate at the threshold")
+    source: str = Field(description="`gallery`, or the archive it was measured on")
+
+
+class MigrationState(StrEnum):
+    OPEN = "open"
+    CUT_OVER = "cut_over"
+
+
+class Migration(Message):
+    """A gallery on its way to another model; templates of both are kept up until it is completed."""
+
+    id: str
+    state: MigrationState
+    source: Model
+    target: Model
+    created_at: datetime
+
+
+class GalleryRules(Message):
+    """What a gallery's owner decides."""
+
+    lookalikes: Lookalikes = Field(
+        Lookalikes.FLAG, description="whether an enrolment that resembles another person is refused or flagged"
+    )
+    templates_per_person: int = Field(
+        8, ge=1, le=50, description="most faces kept of a person; beyond it the weakest of the former ones is replaced"
+    )
+    liveness: LivenessRequirement = Field(
+        LivenessRequirement.NONE, description="what every verification and recognition must have shown, at least"
+    )
+
+
+class Gallery(GalleryRules):
+    """`model` made the templates that are searched; everything else about it follows from the digest."""
+
+    id: Id
+    created_at: datetime
+    model: Model
+    calibrations: Mapping[str, Calibration] = Field({}, description="by the name of their policy")
+    migration: Migration | None = None
+
+    @property
+    def models(self) -> tuple[Model, ...]:
+        """The models that a new face is embedded with, the one in use first."""
+        if self.migration is None:
+            return (self.model,)
+        both = (self.migration.source, self.migration.target)
+        return (self.model, *(model for model in both if model != self.model))
+
+
+class Person(Message):
+    """`uid` is new with each creation: work begun for an erased person cannot reach his successor."""
+
+    id: Id
+    uid: str
+    created_at: datetime
+    name: str | None = None

@@ -1,0 +1,235 @@
+"""What came out of a job: from a worker to the client."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from shared.ml.face.verification import Verdict
+from shared.schemas.base import Message, Model
+from shared.schemas.choices import PassiveStatus, StyleMode
+from shared.schemas.galleries import Calibration
+
+
+class FaceBox(Message):
+    """Pixels of the upright image: left, top, width, height."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+class Quality(Message):
+    score: float = Field(ge=0, le=1)
+    issues: list[str] = Field(
+        default_factory=list, description="too_small, blurred, extreme_pose, too_dark, occluded, ..."
+    )
+
+
+class FaceView(Message):
+    box: FaceBox
+    quality: Quality
+
+
+class EnrolmentWarning(Message):
+    """Something an operator should look at; the face was stored unless the verdict says otherwise."""
+
+    code: Literal["lookalike", "identity_conflict"]
+    detail: str
+    person: str | None = Field(None, description="whom the face resembles; only for keys that may recognise")
+    score: float | None = Field(None, description="only for keys with the scope scores:read")
+
+
+class EnrolmentResult(Message):
+    verdict: Verdict = Field(description="enrolled, no_face, multiple_faces, low_quality or lookalike")
+    reason: str | None = None
+    person: str
+    face: str | None = Field(None, description="id of the stored template; null when nothing was stored")
+    box: FaceBox | None = None
+    quality: Quality | None = None
+    warnings: list[EnrolmentWarning] = Field(default_factory=list)
+    replaced: str | None = Field(None, description="the person's weakest face, which made room for this one")
+
+
+class VerificationResult(Message):
+    verdict: Verdict = Field(
+        description="match, no_match, no_face, multiple_faces, low_quality, spoof_suspected or liveness_unavailable"
+    )
+    reason: str | None = None
+    policy: str
+    threshold: float = Field(description="least cosine similarity that counts as a match")
+    calibration: str | None = Field(None, description="id of the gallery's calibration that set the threshold")
+    score: float | None = Field(None, description="cosine similarity; only for keys with the scope scores:read")
+    person: str | None = None
+    face: FaceView | None = None
+    liveness: PassiveStatus | None = Field(None, description="whether the face is a living person's; null: not asked")
+
+
+class ComparisonResult(Message):
+    verdict: Verdict = Field(description="match, no_match, no_face, multiple_faces or low_quality")
+    reason: str | None = None
+    policy: str
+    threshold: float
+    score: float | None = None
+    face_a: FaceView | None = None
+    face_b: FaceView | None = None
+
+
+class Candidate(Message):
+    person: str
+    score: float | None = None
+
+
+class RecognisedFace(Message):
+    verdict: Verdict = Field(
+        description="recognised, not_recognised, ambiguous, low_quality, spoof_suspected or liveness_unavailable"
+    )
+    reason: str | None = None
+    box: FaceBox
+    quality: Quality
+    person: str | None = None
+    liveness: PassiveStatus | None = Field(None, description="whether the face is a living person's; null: not asked")
+    score: float | None = None
+    candidates: list[Candidate] = Field(default_factory=list, description="only for keys with the scope scores:read")
+
+
+class RecognitionResult(Message):
+    verdict: Verdict = Field(description="that of the largest face, or no_face")
+    person: str | None = Field(None, description="who the largest face is, when recognised")
+    policy: str
+    threshold: float
+    calibration: str | None = Field(None, description="id of the gallery's calibration that set the threshold")
+    persons: int = Field(description="K, the number of people searched; the threshold follows it")
+    faces: list[RecognisedFace]
+
+
+class Landmarks(Message):
+    """(x, y) in pixels of the upright image; right and left are the person's own."""
+
+    right_eye: tuple[float, float]
+    left_eye: tuple[float, float]
+    nose: tuple[float, float]
+    mouth_right: tuple[float, float]
+    mouth_left: tuple[float, float]
+
+
+class DetectedFace(Message):
+    box: FaceBox
+    landmarks: Landmarks
+    quality: Quality
+    advice: str | None = Field(None, description="what to do about the issues; null when there are none")
+    confidence: float = Field(description="of the detector, that this is a face at all")
+    yaw: float = Field(description="degrees, positive when the nose points to the right of the image")
+    pitch: float = Field(description="degrees, positive when it points down")
+    roll: float = Field(description="degrees, positive when the head leans clockwise in the image")
+
+
+class DetectionResult(Message):
+    width: int = Field(description="of the upright image, px")
+    height: int
+    faces: list[DetectedFace] = Field(description="the largest first")
+
+
+class FileProblem(Message):
+    file: str
+    reason: str
+
+
+class EvaluationResult(Message):
+    """The report's main figures; the whole report is at the job's links."""
+
+    model: Model
+    persons: int
+    photos: int
+    accuracy: float | None = Field(None, description="mean of 10 identity-disjoint folds")
+    accuracy_deviation: float | None = None
+    summary: str = Field(description="the main figures in a sentence or two")
+    unusable: list[FileProblem] = Field(default_factory=list, description="files without a usable face, and why")
+
+
+class TrainingResult(Message):
+    """The report's main figures, of people whom the training has not seen; the whole report is at the job's links."""
+
+    model: Model | None = Field(None, description="the new model, registered; null when the original was better")
+    summary: str
+    accuracy_before: float
+    accuracy_after: float
+    persons: int = Field(description="trained on")
+    photos: int
+    unusable: list[FileProblem] = Field(default_factory=list, description="files without a usable face, and why")
+    too_few: list[str] = Field(
+        default_factory=list, description="people with less than two usable photos, who were left out"
+    )
+
+
+class RegistrationResult(Message):
+    model: Model
+    description: str
+
+
+class CalibrationResult(Message):
+    calibration: Calibration
+    unusable: list[FileProblem] = Field(default_factory=list, description="files without a usable face, and why")
+
+
+class PassiveResult(Message):
+    """What one photo says by itself; `unavailable` where the networks' weights are not installed."""
+
+    status: PassiveStatus
+    score: float | None = Field(None, description="in [0, 1], 1 is live; only for keys with the scope scores:read")
+    policy: str | None = Field(None, description="the threshold profile that was applied")
+    threshold: float | None = None
+
+
+class PerformedAction(Message):
+    action: str
+    frame: int = Field(description="number of the frame, from 0, at which it was complete")
+
+
+class LivenessCheckResult(Message):
+    verdict: Verdict = Field(description="live, spoof_suspected, no_face or multiple_faces")
+    failure: str | None = Field(None, description="why not: jump, wrong_action, missing_action, ...")
+    reason: str | None = Field(None, description="the same in words, and what to do")
+    frame: int | None = Field(None, description="number of the frame, from 0, where it shows")
+    session: str
+    actions: list[PerformedAction] = Field(description="what was seen, in order")
+    passive: PassiveResult
+
+
+class StylizedImage(Message):
+    url: str
+    media_type: str
+    width: int
+    height: int
+    bytes: int
+    sha256: str
+
+
+class StyleCosts(Message):
+    content: float
+    style: float
+    total: float
+    style_at_start: float
+
+
+class StylizationResult(Message):
+    image: StylizedImage
+    mode: StyleMode
+    style_id: str | None = None
+    costs: StyleCosts | None = Field(None, description="of the optimisation; null in fast mode")
+    seconds: float
+
+
+Result = (
+    EnrolmentResult
+    | VerificationResult
+    | ComparisonResult
+    | RecognitionResult
+    | DetectionResult
+    | EvaluationResult
+    | CalibrationResult
+    | TrainingResult
+    | RegistrationResult
+    | LivenessCheckResult
+    | StylizationResult
+)
