@@ -26,11 +26,14 @@ class FaceModelStore:
         return [*CATALOGUE.values(), *own]
 
     def find(self, tenant: str, wanted: str) -> Model:
-        """The model of that name or digest; the newest of several that share a name.
+        """The model of that name or digest; of several that share a name one of Likeness's, or the newest.
 
         Raises:
             UnknownModel: the message names those there are.
         """
+        for card in CATALOGUE.values():
+            if wanted in {card.name, card.digest}:
+                return identity(card)
         cards = self.cards(tenant)
         for card in reversed(cards):
             if wanted in {card.name, card.digest}:

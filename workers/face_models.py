@@ -131,12 +131,13 @@ class FaceModels:
         try:
             # from memory: a container's cache of weights is read-only
             network.load_state_dict(safetensors.torch.load(weights))
-            embedder = FaceEmbedder(network, device=self.device, weights=manifest.weights)
-            return self._serve(embedder, card)
         except (SafetensorError, RuntimeError, KeyError) as error:
-            raise WeightsCorrupt(
-                f"{manifest.name} is not a network that can be run ({type(error).__name__})"
-            ) from error
+            reason = f"{manifest.name} is not a network that can be run ({type(error).__name__})"
+            raise WeightsCorrupt(reason) from error
+        served = self._serve(FaceEmbedder(network, device=self.device, weights=manifest.weights), card)
+        if not np.isfinite(served.network.embed([_blank(served.network)])).all():
+            raise WeightsCorrupt(f"{manifest.name} makes embeddings that are no numbers")
+        return served
 
     def _serve(self, network: FaceModel, card: ModelCard) -> ServedModel:
         threaded = OnDeviceThread(network, self.executor)
@@ -144,7 +145,7 @@ class FaceModels:
         def forward(faces: Sequence[Aligned]) -> Sequence[Embedding]:
             return list(threaded.embed(faces))
 
-        blank = network.align(np.zeros((112, 112, 3), np.uint8), TEMPLATE)
+        blank = _blank(network)
         for size in (1, self._settings.batch_size):
             forward([blank] * size)
         log.info("model is warm", model=card.name, digest=card.digest)
@@ -154,3 +155,7 @@ class FaceModels:
         served = ServedModel(threaded, card, batcher)
         weakref.finalize(served, batcher.close)  # when the last job that uses it is done
         return served
+
+
+def _blank(network: FaceModel) -> Aligned:
+    return network.align(np.zeros((112, 112, 3), np.uint8), TEMPLATE)

@@ -4,6 +4,7 @@ from pydantic import ValidationError
 
 from shared.errors import InvalidField, WeightsError
 from shared.face_models import FaceModelStore
+from shared.ml.face.catalogue import CATALOGUE
 from shared.ml.face.training.manifest import Manifest
 from shared.schemas import Message, Model, RegistrationPayload, RegistrationResult
 from shared.storage import ObjectStore
@@ -26,6 +27,8 @@ class Registrar:
         weights = self._store.get(payload.weights_key)
         try:
             manifest = Manifest.model_validate_json(self._store.get(payload.manifest_key))
+            if manifest.name in CATALOGUE:
+                raise InvalidField(f"`manifest`: {manifest.name!r} is the name of a model of Likeness's own.")
             served = self._models.try_out(manifest, weights)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]

@@ -1,7 +1,8 @@
 """How far a photo may be disturbed before its face is lost: found at all, and still like its undisturbed self."""
 
+import io
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,13 +10,16 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
-from shared.ml.face.alignment import align
 from shared.ml.face.detector import DetectedFace, FaceDetector, Image
 from shared.ml.face.embedder import FaceEmbedder
+from shared.ml.face.refinement import refine
 from shared.ml.weights import YUNET, fetch
 
 PHOTOS = 100
+CHART = Path(__file__).parents[2] / "docs" / "images" / "detection.png"
 _BORDER = 100  # pixels of mirrored background around a photo that is turned, so that no black corner shows
 _NEAR = 0.4  # of the face's size: how far from its place a face may be found
 
@@ -39,6 +43,16 @@ class Curve:
     disturb: Disturb
 
 
+@dataclass(frozen=True)
+class Measured:
+    """At one strength: the part found, and the median and 5 % quantile of the cosines of those found."""
+
+    value: float
+    found: float
+    median: float = np.nan
+    low: float = np.nan
+
+
 def section(data: Path) -> str:
     """Markdown tables, measured on photos drawn with a fixed seed from `data` (`<person>/<photo>.jpg`)."""
     detector, embedder = FaceDetector(fetch(YUNET)), FaceEmbedder.from_weights(torch.device("cpu"))
@@ -48,7 +62,10 @@ def section(data: Path) -> str:
         f"{len(photos)} photos of LFW's development part, one face each. Found: the face is where it was. Cosine: "
         "of its embedding to that of the undisturbed photo, for those found; 0.36 is about where a match ends.",
     ]
-    parts += [_table(curve, photos, detector=detector, embedder=embedder) for curve in CURVES]
+    measured = {curve.title: _measure(curve, photos, detector=detector, embedder=embedder) for curve in CURVES}
+    CHART.write_bytes(_chart(measured))
+    parts.append(f"![Part of the faces found, and their likeness to themselves](images/{CHART.name})")
+    parts += [_table(curve, measured[curve.title]) for curve in CURVES]
     parts.append(_faceless(photos, detector))
     return "\n\n".join(parts) + "\n"
 
@@ -60,27 +77,55 @@ def _photos(data: Path, detector: FaceDetector, embedder: FaceEmbedder) -> list[
         image = np.asarray(cv2.imread(str(path)), dtype=np.uint8)[..., ::-1].copy()
         middle = np.array(image.shape[1::-1]) / 2
         face = min(detector.detect(image), key=lambda f: float(np.linalg.norm(f.landmarks.mean(axis=0) - middle)))
+        face = refine(detector.look, image, face)
         photos.append(Photo(image, face, embedder.embed([embedder.align(image, face.landmarks)])[0]))
     return photos
 
 
-def _table(curve: Curve, photos: Sequence[Photo], *, detector: FaceDetector, embedder: FaceEmbedder) -> str:
-    rows = [
-        f"### {curve.title}",
-        f"| {curve.unit} | found | cosine, median | cosine, 5 % below |\n|---:|---:|---:|---:|",
-    ]
+def _measure(
+    curve: Curve, photos: Sequence[Photo], *, detector: FaceDetector, embedder: FaceEmbedder
+) -> list[Measured]:
+    points = []
     for value in curve.values:
         cosines = []
         for photo in photos:
             image, middle, size = curve.disturb(photo, value)
             face = _at(detector.detect(image), middle, size)
             if face is not None:
-                found = embedder.embed([(align(image, face.landmarks),)])[0]
-                cosines.append(float(found @ photo.embedding))
-        rate = f"{len(cosines) / len(photos):.1%}"
-        median, low = (f"{q:.2f}" for q in np.quantile(cosines, [0.5, 0.05])) if cosines else ("–", "–")
-        rows[-1] += f"\n| {value:g} | {rate} | {median} | {low} |"
-    return "\n\n".join(rows)
+                landmarks = refine(detector.look, image, face).landmarks
+                cosines.append(float(embedder.embed([embedder.align(image, landmarks)])[0] @ photo.embedding))
+        quantiles = np.quantile(cosines, [0.5, 0.05]) if cosines else ()
+        points.append(Measured(value, len(cosines) / len(photos), *map(float, quantiles)))
+    return points
+
+
+def _table(curve: Curve, points: Sequence[Measured]) -> str:
+    rows = [f"| {curve.unit} | found | cosine, median | cosine, 5 % below |", "|---:|---:|---:|---:|"]
+    for point in points:
+        cosines = (f"{cosine:.2f}" if np.isfinite(cosine) else "–" for cosine in (point.median, point.low))
+        rows.append(f"| {point.value:g} | {point.found:.1%} | {' | '.join(cosines)} |")
+    return f"### {curve.title}\n\n" + "\n".join(rows)
+
+
+def _chart(measured: Mapping[str, Sequence[Measured]]) -> bytes:
+    """A PNG with a panel for each curve."""
+    figure = Figure(figsize=(10, 5.4), layout="constrained", dpi=100)
+    FigureCanvasAgg(figure)
+    for axes, curve in zip(figure.subplots(2, 3, sharey=True).flat, CURVES, strict=True):
+        points = measured[curve.title]
+        places = range(len(points))
+        axes.plot(places, [point.found for point in points], color="#1f6fb4", marker="o", label="found")
+        axes.plot(places, [point.median for point in points], color="#d9622b", label="cosine, median")
+        axes.plot(places, [point.low for point in points], color="#d9622b", linestyle=":", label="cosine, 5 % below")
+        axes.set_title(curve.title, loc="left", fontweight="bold")
+        axes.set_xlabel(curve.unit, fontsize=8)
+        axes.set_xticks(places, [f"{point.value:g}" for point in points], fontsize=7)
+        axes.set_ylim(-0.1, 1.05)
+        axes.grid(alpha=0.3)
+    figure.axes[0].legend(fontsize=7, loc="lower right")
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
 
 
 def _at(faces: Iterable[DetectedFace], middle: Point, size: float) -> DetectedFace | None:

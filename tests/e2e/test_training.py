@@ -121,6 +121,16 @@ def test_files_that_are_no_model_are_refused_by_the_worker(
     assert told in job["error"]["detail"]
 
 
+def test_a_network_that_makes_no_numbers_is_refused(client: Client, tuned: Path) -> None:
+    tensors = {name: torch.full_like(tensor, torch.nan) for name, tensor in load(SFACE).items()}
+    content = trained.model_bytes(tensors)
+    described = manifest("not-a-number", trained.sha256(content)).model_copy(update={"size": len(content)})
+    trained.save_trained(tuned, content, described)
+    job = client.register_model(tuned)
+    assert (job["status"], job["error"]["code"]) == ("failed", "invalid_field")
+    assert "no numbers" in job["error"]["detail"]
+
+
 def test_a_name_that_will_not_do_is_refused_at_once(client: Client, people: Path) -> None:
     with pytest.raises(ApiError, match="invalid_field"):
         client.train("../../etc", people)

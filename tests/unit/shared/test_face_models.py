@@ -1,10 +1,11 @@
 """The models a tenant can choose."""
 
+from collections.abc import Iterator
 from datetime import date
 
 import pytest
 
-from shared.errors import UnknownModel
+from shared.errors import StorageUnavailable, UnknownModel
 from shared.face_models import FaceModelStore, card_of
 from shared.ml.face.catalogue import CATALOGUE, DEFAULT_MODEL
 from shared.ml.face.evaluation.report import TarAtFar
@@ -62,6 +63,14 @@ def test_the_newest_of_a_name_is_meant(models: FaceModelStore) -> None:
     newer = manifest(sha256="01" * 32).model_copy(update={"created": date(2026, 12, 1)})
     models.put("acme", newer, b"abd")
     assert models.find("acme", "staff-tuned").digest == "01" * 8
+
+
+def test_a_model_of_likenesss_own_is_found_without_asking_the_store() -> None:
+    class Unreachable(MemoryStore):
+        def folders(self, prefix: str) -> Iterator[str]:
+            raise StorageUnavailable(prefix)
+
+    assert FaceModelStore(Unreachable()).find("acme", DEFAULT_MODEL.name).digest == DEFAULT_MODEL.digest
 
 
 def test_a_trained_model_brings_its_own_thresholds() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 
 from shared.errors import InvalidField
+from shared.ml.face.catalogue import CATALOGUE
 from shared.ml.face.training import trained
 from shared.ml.face.training.checkpoints import EpochResult
 from shared.ml.face.training.finetuning import Unfreeze, trainable_sface
@@ -74,7 +75,10 @@ class Job:
     device: torch.device
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(NAME_PATTERN, self.name) or self.name in {weights.name for weights in REGISTRY}:
+        if not re.fullmatch(NAME_PATTERN, self.name) or self.name in {
+            *CATALOGUE,
+            *(weights.name for weights in REGISTRY),
+        }:
             raise InvalidField(
                 f"{self.name!r} cannot name a new model: take lower-case letters, digits, dots and dashes, "
                 "and no name of a model that is there already"
