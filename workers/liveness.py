@@ -23,6 +23,7 @@ from shared.ml.face.detector import Box, DetectedFace, FaceDetector, Image
 from shared.ml.face.liveness.actions import Action, Challenge
 from shared.ml.face.liveness.challenge import FIRST_FRAMES, Finding, Observation, check
 from shared.ml.face.liveness.passive import DEFAULT_PASSIVE, Crops, PassiveLiveness, PassiveProfile, crops
+from shared.ml.face.refinement import refine
 from shared.ml.face.verification import Verdict
 from shared.ml.weight_sources import Unavailable
 from shared.ml.weights import Supply
@@ -149,7 +150,8 @@ class FrameReader:
         data = self._store.get(key)
         with self._looking:
             image = np.asarray(images.decode(data, self._limits))
-            return image, verification.one_face(self._detector.detect(image))
+            face = verification.one_face(self._detector.detect(image))
+            return image, face if isinstance(face, Verdict) else refine(self._detector.look, image, face)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.accuracy import ablation, detection, occlusion, training
+from tests.accuracy import ablation, detection, liveness, occlusion, training
 from tests.benchmarks import machine
 
 ROOT = Path(__file__).parents[2]
@@ -17,6 +17,7 @@ SECTIONS: Mapping[str, Callable[[Path], str]] = {
     "ablation": ablation.section,
     "detection": detection.section,
     "occlusion": occlusion.section,
+    "liveness": liveness.section,
     "training": training.section,
 }
 INTRODUCTION = """# Accuracy

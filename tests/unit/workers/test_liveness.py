@@ -30,7 +30,7 @@ from shared.queue import Queue
 from shared.schemas import JobType, LivenessCheckPayload, LivenessCheckResult, LivenessState, Model, PassiveStatus
 from shared.settings import JobSettings
 from shared.storage import MemoryStore
-from tests.unit.shared.ml.face.liveness.motion import ME, YOU, film, path
+from tests.unit.shared.ml.face.liveness.motion import ME, YOU, film, path, slanted
 from workers.batching import MicroBatcher
 from workers.face_models import Embedding, ServedModel
 from workers.liveness import FrameReader, LivenessChecker, LivenessGuard
@@ -231,6 +231,17 @@ def test_a_photo_that_is_turned_before_the_camera_fails(bench: Bench) -> None:
     result, _ = bench.check(frames)
     assert result.verdict is Verdict.SPOOF_SUSPECTED
     assert Action.TURN_LEFT not in {done.action for done in result.actions}
+
+
+@pytest.mark.parametrize("asked", [ASKED, (Action.LOOK_UP, Action.TURN_RIGHT, Action.COME_CLOSER)])
+def test_a_print_held_at_a_slant_fails(bench: Bench, asked: Sequence[Action]) -> None:
+    """In perspective, which no affine map is: only roughly do yaw and pitch stay."""
+    image = np.asarray(Image.open(PORTRAIT).convert("RGB").resize((256, 300)))
+    noise = np.random.default_rng(3)
+    held = [slanted(image, pose) + noise.normal(0, 3, image.shape) for pose in path(Challenge(tuple(asked)))]
+    result, _ = bench.check([jpeg(frame.clip(0, 255).astype(np.uint8)) for frame in held], asked)
+    assert result.verdict is Verdict.SPOOF_SUSPECTED
+    assert result.failure in {"missing_action", "wrong_action"}
 
 
 def test_another_persons_face_in_between_fails(bench: Bench, recording: Frames, detector: FaceDetector) -> None:

@@ -103,6 +103,17 @@ def turned(image: Image, face: DetectedFace, pose: Pose) -> Image:
     return np.asarray(moved, np.uint8)
 
 
+def slanted(image: Image, pose: Pose) -> Image:
+    """A print of the image held so before the camera, in perspective from two and a half of its heights away."""
+    height, width = image.shape[:2]
+    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float64)
+    middle, away = np.array([width / 2, height / 2]), 2.5 * height
+    held = np.column_stack([corners - middle, np.zeros(4)]) @ rotation(pose.yaw, pose.pitch).T
+    seen = held[:, :2] * away / (away / pose.zoom + held[:, 2:]) + middle
+    matrix = cv2.getPerspectiveTransform(corners.astype(np.float32), seen.astype(np.float32))
+    return np.asarray(cv2.warpPerspective(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
 def _displacement(points: Matrix, pose: Pose) -> Matrix:
     """(H, W, 2) of how far each point of the head moves, in eye distances."""
     x, y = points[..., 0], points[..., 1] - 0.5
