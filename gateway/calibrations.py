@@ -75,7 +75,8 @@ def calibrate(gallery: str) -> Response:
 def list_calibrations(gallery: str) -> Response:
     """List a gallery's calibrations."""
     found = services().galleries.get_gallery(caller().tenant, gallery)
-    views = [_view(found, calibration) for _, calibration in sorted(found.calibrations.items())]
+    listed = sorted(found.calibrations, key=lambda one: (one.policy, one.created_at))
+    views = [_view(found, calibration) for calibration in listed]
     return document(CalibrationList(calibrations=views))
 
 
@@ -93,18 +94,19 @@ def delete_calibration(gallery: str, policy: str) -> Response:
     """Go back to the threshold that the model came with."""
 
     def without(found: Gallery) -> Gallery:
-        _of(found, policy)
-        kept = {name: one for name, one in found.calibrations.items() if name != policy}
-        return found.model_copy(update={"calibrations": kept})
+        gone = _of(found, policy)
+        return found.model_copy(update={"calibrations": tuple(one for one in found.calibrations if one != gone)})
 
     services().galleries.update_gallery(caller().tenant, gallery, without)
     return Response(status=204)
 
 
 def _of(gallery: Gallery, policy: Id) -> Calibration:
-    if policy not in gallery.calibrations:
+    """The one in use, or else another model's."""
+    others = [one for one in gallery.calibrations if one.policy == policy]
+    if not others:
         raise CalibrationNotFound(f"The gallery {gallery.id!r} has no calibration of {policy!r}.")
-    return gallery.calibrations[policy]
+    return gallery.calibration(policy) or others[-1]
 
 
 def _view(gallery: Gallery, calibration: Calibration) -> CalibrationDocument:

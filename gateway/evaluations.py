@@ -33,7 +33,7 @@ def evaluate(gallery: str) -> Response:
     """
     sent = read_body(Evaluation)
     services().galleries.get_gallery(caller().tenant, gallery)
-    files = context().uploads.archive(sent.archive) | ({"pairs": sent.pairs} if sent.pairs else {})
+    files = context().uploads.archive(sent.archive) | ({"pairs": sent.pairs} if sent.pairs is not None else {})
     return accept(
         JobType.EVALUATION,
         files,

@@ -9,6 +9,7 @@ from gateway.bodies import Body, ManifestFile, WeightsFile, read_body
 from gateway.context import caller, services
 from gateway.operations import Operation, accepts_job, operation
 from gateway.responses import Document, accept, document
+from shared.errors import ModelInUse
 from shared.schemas import JobType, Priority, RegistrationPayload
 
 blueprint = APIBlueprint("models", __name__, url_prefix="/v1/models")
@@ -42,6 +43,18 @@ def list_models() -> Response:
         for card in cards
     ]
     return document(ModelList(models=views))
+
+
+@blueprint.delete("/<id:model>")
+@operation(Operation({204: None}, scope=Scope.ADMIN, problems=(409,)))
+def delete_model(model: str) -> Response:
+    """Delete a model of your own, named by its digest, that no gallery uses or migrates to."""
+    tenant = caller().tenant
+    for gallery in services().galleries.list_galleries(tenant):
+        if model in {used.digest for used in gallery.models}:
+            raise ModelInUse(f"The gallery {gallery.id!r} uses this model: migrate it to another, or delete it.")
+    services().face_models.delete(tenant, model)
+    return Response(status=204)
 
 
 @blueprint.post("")

@@ -104,6 +104,6 @@ def delete_gallery(gallery: str) -> Response:
 def _view(gallery: Gallery) -> GalleryDocument:
     return GalleryDocument(
         **gallery.model_dump(include={"id", "created_at", "model", *GalleryRules.model_fields}),
-        calibrated=sorted(gallery.calibrations),
+        calibrated=sorted(one.policy for one in gallery.calibrations if one.model == gallery.model),
         migration=gallery.migration.id if gallery.migration else None,
     )

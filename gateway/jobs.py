@@ -51,6 +51,7 @@ SCOPES = {
     JobType.CALIBRATION: Scope.ADMIN,
     JobType.REGISTRATION: Scope.ADMIN,
     JobType.TRAINING: Scope.ADMIN,
+    JobType.LIVENESS_CHECK: Scope.VERIFY,
     JobType.STYLIZATION: Scope.STYLISE,
 }
 

@@ -136,7 +136,7 @@ def cut_over(gallery: str, migration: str) -> Response:
 
 
 @blueprint.post("/<id:migration>/roll-back")
-@operation(Operation({200: MigrationDocument}, scope=Scope.ADMIN))
+@operation(Operation({200: MigrationDocument}, scope=Scope.ADMIN, problems=(409,)))
 def roll_back(gallery: str, migration: str) -> Response:
     """Search with the former model again; the migration stays open."""
     return _change(gallery, migration, lambda done: {"model": done.source, "state": MigrationState.OPEN})
@@ -145,36 +145,43 @@ def roll_back(gallery: str, migration: str) -> Response:
 @blueprint.post("/<id:migration>/complete")
 @operation(Operation({204: None}, scope=Scope.ADMIN, problems=(409,)))
 def complete(gallery: str, migration: str) -> Response:
-    """End a migration that was cut over: the former model's templates are deleted; there is no way back."""
-    tenant = caller().tenant
-    galleries = services().galleries
+    """End a migration that was cut over: the former model's templates are deleted; there is no way back.
 
-    def end(found: Gallery) -> Gallery:
-        if _require(found, migration).state is not MigrationState.CUT_OVER:
-            raise Conflict("Cut over first: searches still use the former model.")
-        return found.model_copy(update={"migration": None})
-
-    former = _require(galleries.get_gallery(tenant, gallery), migration).source
-    galleries.update_gallery(tenant, gallery, end)
-    galleries.delete_model_templates(tenant, gallery, former.digest)
-    return Response(status=204)
+    Repeating a completion that was interrupted completes it.
+    """
+    return _end(gallery, migration, MigrationState.CUT_OVER, "Cut over first: searches still use the former model.")
 
 
 @blueprint.delete("/<id:migration>")
 @operation(Operation({204: None}, scope=Scope.ADMIN, problems=(409,)))
 def abandon(gallery: str, migration: str) -> Response:
-    """Give a migration up before its cut-over: the new model's templates are deleted."""
-    tenant = caller().tenant
-    galleries = services().galleries
+    """Give a migration up before its cut-over: the new model's templates are deleted.
 
-    def end(found: Gallery) -> Gallery:
-        if _require(found, migration).state is not MigrationState.OPEN:
-            raise Conflict("Roll back first: searches use the new model.")
+    Repeating a call that was interrupted completes it.
+    """
+    return _end(gallery, migration, MigrationState.OPEN, "Roll back first: searches use the new model.")
+
+
+def _end(gallery: str, migration: str, state: MigrationState, otherwise: str) -> Response:
+    """From the state in which it may end, through `ending`, in which nothing is embedded with the model that goes."""
+    tenant, galleries = caller().tenant, services().galleries
+
+    def ending(found: Gallery) -> Gallery:
+        under_way = _require(found, migration)
+        if under_way.state not in {state, MigrationState.ENDING}:
+            raise Conflict(otherwise)
+        moved = under_way.model_copy(update={"state": MigrationState.ENDING})
+        return found.model_copy(update={"migration": moved})
+
+    def ended(found: Gallery) -> Gallery:
+        _require(found, migration)
         return found.model_copy(update={"migration": None})
 
-    target = _require(galleries.get_gallery(tenant, gallery), migration).target
-    galleries.update_gallery(tenant, gallery, end)
-    galleries.delete_model_templates(tenant, gallery, target.digest)
+    found = galleries.update_gallery(tenant, gallery, ending)
+    under_way = _require(found, migration)
+    goes = under_way.source if found.model == under_way.target else under_way.target
+    galleries.delete_model_templates(tenant, gallery, goes.digest)
+    galleries.update_gallery(tenant, gallery, ended)
     return Response(status=204)
 
 
@@ -183,6 +190,8 @@ def _change(gallery: str, migration: str, step: Callable[[Migration], dict[str, 
 
     def change(found: Gallery) -> Gallery:
         under_way = _require(found, migration)
+        if under_way.state is MigrationState.ENDING:
+            raise Conflict("The migration is ending: complete it, or begin another.")
         new = step(under_way)
         moved = under_way.model_copy(update={"state": new["state"]})
         return found.model_copy(update={"model": new["model"], "migration": moved})

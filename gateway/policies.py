@@ -49,7 +49,8 @@ GENERAL: Mapping[PolicyKind, Iterable[str]] = {
 
 def check_policy(policy: str, kind: PolicyKind, gallery: Gallery | None = None) -> None:
     """Raises UnknownPolicy, which names those that can be used here."""
-    calibrated = gallery.calibrations.values() if gallery else ()
+    in_use = gallery.model.digest if gallery else ""
+    calibrated = [found for found in (gallery.calibrations if gallery else ()) if found.model.digest == in_use]
     known = list(dict.fromkeys([*GENERAL[kind], *(found.policy for found in calibrated if found.kind is kind)]))
     if policy not in known:
         raise UnknownPolicy(f"There is no such policy here; the policies are: {', '.join(known)}.")

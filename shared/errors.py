@@ -33,10 +33,13 @@ LikenessError
 │   ├── PersonChanged       the person was erased while a job about them was under way
 │   ├── MigrationUnderWay   a gallery migrates to one model at a time
 │   ├── MigrationIncomplete people would be lost, who have no template of the new model
+│   ├── ModelExists         the same weights are registered under another name
+│   ├── ModelInUse          a gallery's templates were made with it
 │   ├── ModelMismatch       templates of one model cannot be searched with another
 │   └── JobFinished
 ├── Unavailable             nothing is wrong with the request: try again later
 │   ├── GalleryChanged      in the middle of a job that must see it as it is
+│   ├── WorkerBusy          with another long job; it or another worker takes this one later
 │   ├── QueueFull
 │   ├── QueueUnavailable
 │   └── StorageUnavailable
@@ -189,6 +192,14 @@ class LivenessSessionUsed(Conflict):
     code = "liveness_session_used"
 
 
+class ModelExists(Conflict):
+    code = "model_exists"
+
+
+class ModelInUse(Conflict):
+    code = "model_in_use"
+
+
 class ModelMismatch(Conflict):
     code = "model_mismatch"
 
@@ -203,6 +214,10 @@ class Unavailable(LikenessError):
 
 class GalleryChanged(Unavailable):
     code = "gallery_changed"
+
+
+class WorkerBusy(Unavailable):
+    code = "worker_busy"
 
 
 class QueueFull(Unavailable):

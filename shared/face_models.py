@@ -7,7 +7,7 @@ models/{tenant}/{digest}/model.safetensors
 from collections.abc import Iterator
 from dataclasses import replace
 
-from shared.errors import ObjectNotFound, UnknownModel
+from shared.errors import ModelExists, ObjectNotFound, UnknownModel
 from shared.ml.face.catalogue import CATALOGUE, DEFAULT_MODEL, ModelCard, OperatingPoint
 from shared.ml.face.training.manifest import MANIFEST_FILE, MODEL_FILE, Manifest
 from shared.schemas import Model
@@ -42,10 +42,27 @@ class FaceModelStore:
         raise UnknownModel(f"There is no face model {wanted!r}; the models are: {names}.")
 
     def put(self, tenant: str, manifest: Manifest, weights: bytes) -> None:
-        """Register a trained model. The manifest is written last: what can be found is whole."""
+        """Register a trained model. The manifest is written last: what can be found is whole. Repeating it is harmless.
+
+        Raises:
+            ModelExists: the same weights are registered under another name.
+        """
         folder = _folder(tenant, manifest.digest)
         self._store.put(f"{folder}{MODEL_FILE}", weights)
-        self._store.put(f"{folder}{MANIFEST_FILE}", manifest.model_dump_json().encode(), "application/json")
+        # without what is computed, which is not read back
+        described = manifest.model_dump_json(round_trip=True).encode()
+        if self._store.put_if_absent(f"{folder}{MANIFEST_FILE}", described):
+            return
+        known, _ = self.get(tenant, manifest.digest)
+        if known.name != manifest.name:
+            raise ModelExists(f"This model is registered already, as {known.name!r}.")
+
+    def delete(self, tenant: str, digest: str) -> None:
+        """Raises UnknownModel."""
+        folder = _folder(tenant, digest)
+        self.get(tenant, digest)
+        self._store.delete(f"{folder}{MANIFEST_FILE}")
+        self._store.delete_prefix(folder)
 
     def get(self, tenant: str, digest: str) -> tuple[Manifest, bytes]:
         """A trained model and its weights, a safetensors file.

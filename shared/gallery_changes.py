@@ -20,6 +20,7 @@ class ChangeKind(StrEnum):
     FACE_DELETED = "face_deleted"
     PERSON_DELETED = "person_deleted"
     GALLERY_DELETED = "gallery_deleted"
+    MODEL_DELETED = "model_deleted"  # everybody's templates of one model
 
 
 @dataclass(frozen=True)

@@ -216,6 +216,7 @@ class GalleryStore:
         keys = [key for key in found if _digest_of(key) == digest]
         with ThreadPoolExecutor(READERS) as pool:
             list(pool.map(self._store.delete, keys))
+        self.announce(tenant, gallery, Change(ChangeKind.MODEL_DELETED, digest=digest))
         return len(keys)
 
     def _template_keys_of_face(self, tenant: str, gallery: str, person: str, face: str) -> list[str]:

@@ -10,6 +10,7 @@ from shared.errors import (
     GalleryChanged,
     GalleryNotFound,
     MigrationNotFound,
+    NoFaceEnrolled,
     PersonChanged,
     PersonNotFound,
 )
@@ -28,6 +29,8 @@ from shared.schemas import (
     Gallery,
     Lookalikes,
     Message,
+    Migration,
+    MigrationState,
     Model,
     ReembeddingPayload,
 )
@@ -74,6 +77,8 @@ class Enroller:
             return _not_enrolled(payload.person, refused, warnings), models[0].identity
         replaced = [self._make_room(tenant, gallery, payload, model) for model in models]
         if self._galleries.get_gallery(tenant, payload.gallery).models != gallery.models:
+            # All of it again, if the job is not cancelled before: nothing of a model that has gone stays.
+            self._galleries.withdraw_template(tenant, payload.gallery, payload.person, payload.face)
             raise GalleryChanged("A migration of the gallery began or ended during the enrolment.")
         enrolled = EnrolmentResult(
             verdict=Verdict.ENROLLED,
@@ -91,24 +96,31 @@ class Enroller:
 
         Raises:
             MigrationNotFound: the migration has ended.
+            NoFaceEnrolled: nobody can tell whether the photo shows the person.
             PersonChanged: the person was erased in the meantime.
         """
         tenant = held.job.tenant
         gallery = self._galleries.get_gallery(tenant, payload.gallery)
-        if gallery.migration is None or gallery.migration.id != payload.migration:
-            raise MigrationNotFound(f"The migration {payload.migration!r} of the gallery has ended.")
-        source, target = (
-            self._models.of(tenant, model) for model in (gallery.migration.source, gallery.migration.target)
-        )
+        migration = _under_way(gallery, payload.migration)
+        source, target = (self._models.of(tenant, model) for model in (migration.source, migration.target))
         face = self._reader.one_face(payload.image_key, [source, target])
         if isinstance(face, Refusal):
             return _not_enrolled(payload.person, face), target.identity
         self._require_person(tenant, payload)
         known = self._similarity(tenant, payload, source, face.embeddings[0])
-        if known is not None and known < _same_person(source):
+        if known is None:
+            raise NoFaceEnrolled(f"The person {payload.person!r} has no enrolled face to compare the photo with.")
+        if known < _same_person(source):
             reason = "The photo does not look like the person's enrolled faces; nothing was stored."
             return _not_enrolled(payload.person, Refusal(Verdict.NO_MATCH, reason, face.view)), target.identity
         self._store(tenant, payload, [target], replace(face, embeddings=face.embeddings[1:]))
+        try:
+            _under_way(self._galleries.get_gallery(tenant, payload.gallery), payload.migration)
+        except (MigrationNotFound, GalleryNotFound):
+            self._galleries.withdraw_template(
+                tenant, payload.gallery, payload.person, payload.face, digest=target.card.digest
+            )
+            raise
         replaced = self._make_room(tenant, gallery, payload, target)
         stored = EnrolmentResult(
             verdict=Verdict.ENROLLED,
@@ -176,9 +188,15 @@ class Enroller:
         return fuse(embedding, np.array([template.embedding for template in others], np.float32))
 
     def _make_room(self, tenant: str, gallery: Gallery, payload: EnrolmentPayload, model: ServedModel) -> str | None:
-        """Remove the weakest of the person's former templates when he has too many; which face it was."""
+        """Remove the weakest of the person's former templates when he has too many; which face it was.
+
+        Former are those made before this one: of two enrolled at the same moment only one makes room.
+        """
         found = self._galleries.person_templates(tenant, gallery.id, payload.person, model.card.digest)
-        former = sorted((t for t in found if t.face != payload.face), key=lambda t: (t.quality, t.created_at))
+        own = next((_age(template) for template in found if template.face == payload.face), None)
+        if own is None:
+            return None
+        former = sorted((t for t in found if _age(t) < own), key=lambda t: (t.quality, t.created_at))
         surplus = former[: max(0, len(found) - gallery.templates_per_person)]
         for template in surplus:
             self._galleries.withdraw_template(
@@ -194,6 +212,19 @@ class Enroller:
             person = None
         if person is None or person.uid != payload.person_uid:
             raise PersonChanged(f"The person {payload.person!r} was erased before the enrolment was done.")
+
+
+def _age(template: Template) -> tuple[datetime, str]:
+    """Orders templates by when they were made."""
+    return template.created_at, template.face
+
+
+def _under_way(gallery: Gallery, migration: str) -> Migration:
+    """Raises MigrationNotFound unless this one is, and not ending."""
+    found = gallery.migration
+    if found is None or found.id != migration or found.state is MigrationState.ENDING:
+        raise MigrationNotFound(f"The migration {migration!r} of the gallery has ended.")
+    return found
 
 
 def _same_person(model: ServedModel) -> float:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from shared.errors import InvalidField
+from shared.errors import GalleryNotFound, InvalidField
 from shared.ml.face.calibration import Calibrated, calibrate_identification, calibrate_verification
 from shared.ml.face.evaluation.evaluate import evaluate
 from shared.ml.face.evaluation.files import files, summary
@@ -36,12 +36,14 @@ from workers.face_models import FaceModels, ServedModel
 from workers.face_reader import FaceReader
 from workers.runner import Held
 from workers.services import Services
+from workers.turns import Turns
 
 MOST_LISTED = 200  # files in a job's result; the report lists all
 
 
 class Evaluator:
-    def __init__(self, reader: FaceReader, models: FaceModels, services: Services) -> None:
+    def __init__(self, reader: FaceReader, models: FaceModels, services: Services, turns: Turns) -> None:
+        self._turns = turns
         self._detector = reader.detector
         self._models = models
         self._store = services.store
@@ -52,13 +54,16 @@ class Evaluator:
         """Measure how well the gallery's model tells the people apart; the report goes to the object store.
 
         Raises:
-            InvalidArchive, InsufficientData
+            InvalidArchive, InsufficientData, InvalidField
+            GalleryNotFound: it was deleted meanwhile; nothing is kept.
         """
-        gallery, model, faces = self._faces(payload.gallery, payload.archive_key, held)
-        name = "archive" if payload.archive_key else f"gallery {gallery.id}"
-        pairs = self._pairs(payload.pairs_key, faces)
-        report = evaluate(faces, name=name, seed=payload.seed, pairs=pairs, progress=_progress(held, "comparing"))
-        self._keep(report, faces, held)
+        with self._turns.taken():
+            gallery, model, faces = self._faces(payload.gallery, payload.archive_key, held)
+            name = "archive" if payload.archive_key else f"gallery {gallery.id}"
+            pairs = self._pairs(payload.pairs_key, faces)
+            report = evaluate(faces, name=name, seed=payload.seed, pairs=pairs, progress=_progress(held, "comparing"))
+            _same(self._galleries.get_gallery(held.job.tenant, gallery.id), gallery)
+            self._keep(report, faces, held)
         folds = report.verification.folds
         result = EvaluationResult(
             model=model.identity,
@@ -76,23 +81,14 @@ class Evaluator:
 
         Raises:
             InvalidArchive, InsufficientData, TargetNotSupported
+            GalleryNotFound: it was deleted meanwhile.
         """
-        gallery, model, faces = self._faces(payload.gallery, payload.archive_key, held)
-        progress = _progress(held, "comparing")
-        match payload.kind:
-            case PolicyKind.VERIFICATION:
-                measured = calibrate_verification(
-                    faces.embeddings, faces.labels, target_fmr=payload.target, progress=progress
-                )
-            case PolicyKind.IDENTIFICATION:
-                measured = calibrate_identification(
-                    faces.embeddings, faces.labels, target_fpir=payload.target, progress=progress
-                )
+        with self._turns.taken():
+            gallery, model, faces = self._faces(payload.gallery, payload.archive_key, held)
+            measured = _measured(faces, payload, _progress(held, "comparing"))
         found = _calibration(payload, measured, model.identity)
         self._galleries.update_gallery(
-            held.job.tenant,
-            gallery.id,
-            lambda former: former.model_copy(update={"calibrations": {**former.calibrations, found.policy: found}}),
+            held.job.tenant, gallery.id, lambda now: _same(now, gallery).with_calibration(found)
         )
         return CalibrationResult(calibration=found, unusable=_unusable(faces)), model.identity
 
@@ -110,7 +106,7 @@ class Evaluator:
         if key is None:
             return None
         try:
-            return read_pairs(self._store.get(key).decode(), faces)
+            return read_pairs(self._store.get(key).decode("utf-8-sig"), faces)
         except UnicodeDecodeError:
             raise InvalidField("`pairs` must be a text file in UTF-8.") from None
 
@@ -130,6 +126,23 @@ class Evaluator:
         """Under the job's id: another attempt writes the same again."""
         for name, data in files(report, faces).items():
             self._store.put(report_key(held.job.tenant, held.job.id, name), data)
+
+
+def _same(now: Gallery, before: Gallery) -> Gallery:
+    """Raises GalleryNotFound when the gallery was deleted meanwhile, even if another has its name."""
+    if now.created_at != before.created_at:
+        raise GalleryNotFound(f"The gallery {before.id!r} was deleted meanwhile.")
+    return now
+
+
+def _measured(faces: FaceSet, payload: CalibrationPayload, progress: Callable[[int, int], None]) -> Calibrated:
+    match payload.kind:
+        case PolicyKind.VERIFICATION:
+            return calibrate_verification(faces.embeddings, faces.labels, target_fmr=payload.target, progress=progress)
+        case PolicyKind.IDENTIFICATION:
+            return calibrate_identification(
+                faces.embeddings, faces.labels, target_fpir=payload.target, progress=progress
+            )
 
 
 def _calibration(payload: CalibrationPayload, measured: Calibrated, model: Model) -> Calibration:

@@ -46,6 +46,7 @@ from workers.residents import ResidentGalleries, check_model
 from workers.runner import Held
 from workers.services import Services
 from workers.training import ModelTrainer
+from workers.turns import Turns
 
 
 def face_tasks(services: Services) -> Mapping[Task, Handler]:
@@ -70,8 +71,9 @@ def face_tasks(services: Services) -> Mapping[Task, Handler]:
     checker = LivenessChecker(frames, models, sessions, guard)
     enroller = Enroller(reader, models, services.galleries, residents)
     worker = FaceWorker(reader, models, services.galleries, residents, guard)
-    evaluator = Evaluator(reader, models, services)
-    trainer = ModelTrainer(reader, models, services)
+    turns = Turns()
+    evaluator = Evaluator(reader, models, services, turns)
+    trainer = ModelTrainer(reader, models, services, turns)
     registrar = Registrar(models, services.store)
     run = services.runner.run
     return {

@@ -6,6 +6,7 @@ from shared.errors import InvalidField, WeightsError
 from shared.face_models import FaceModelStore
 from shared.ml.face.catalogue import CATALOGUE
 from shared.ml.face.training.manifest import Manifest
+from shared.ml.weight_registry import SFACE
 from shared.schemas import Message, Model, RegistrationPayload, RegistrationResult
 from shared.storage import ObjectStore
 from workers.face_models import FaceModels
@@ -23,12 +24,15 @@ class Registrar:
         Raises:
             InvalidField: the files are not those of a model that this version can run.
             UnknownModel: it has no thresholds, so nothing could be decided with it.
+            ModelExists
         """
         weights = self._store.get(payload.weights_key)
         try:
             manifest = Manifest.model_validate_json(self._store.get(payload.manifest_key))
             if manifest.name in CATALOGUE:
                 raise InvalidField(f"`manifest`: {manifest.name!r} is the name of a model of Likeness's own.")
+            if (manifest.parent, manifest.size) != (SFACE.name, len(weights)):
+                raise InvalidField(f"`manifest` must describe these weights, trained from {SFACE.name}.")
             served = self._models.try_out(manifest, weights)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]

@@ -112,7 +112,7 @@ class ResidentGalleries:
                 run(resident.matrix.remove, change.face).result()
             case ChangeKind.PERSON_DELETED:
                 run(resident.matrix.remove_person, change.person).result()
-            case ChangeKind.GALLERY_DELETED:
+            case ChangeKind.GALLERY_DELETED | ChangeKind.MODEL_DELETED:
                 resident.matrix = GalleryMatrix(device=self._device)
 
     def _put(self, resident: _Resident, key: _Key, templates: Sequence[Template]) -> None:

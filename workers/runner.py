@@ -17,6 +17,7 @@ from shared.errors import (
     NumericalError,
     ObjectNotFound,
     Unavailable,
+    WorkerBusy,
 )
 from shared.jobs import Beat, JobStore
 from shared.schemas import Job, JobError, JobStatus, Message, Model, Progress
@@ -121,9 +122,11 @@ class JobRunner:
         except LeaseLost:
             self._jobs.end(job, JobStatus.EXPIRED)  # commits nothing unless the job is still ours
             return "lost"
-        except ObjectNotFound as error:
-            # An input that should be there: the store may be catching up, or it is gone for good.
-            return self._jobs.release(job, JobError(code=error.code, detail=str(error)))
+        except (ObjectNotFound, WorkerBusy) as error:
+            # An input that should be there (the store may be catching up, or it is gone for good), or a turn to
+            # wait for, which is nobody's failure.
+            waits = isinstance(error, WorkerBusy)
+            return self._jobs.release(job, JobError(code=error.code, detail=str(error)), outage=waits)
         except FINAL_ERRORS as error:
             self._jobs.fail(job, JobError(code=error.code, detail=str(error)))
             return f"failed: {error.code}"

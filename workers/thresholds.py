@@ -43,10 +43,18 @@ def for_identification(policy: str, gallery: Gallery, card: ModelCard) -> Bound[
 
 def _calibration(policy: str, gallery: Gallery, card: ModelCard) -> Calibration | None:
     """Another model's calibration says nothing about this one's scores."""
-    found = gallery.calibrations.get(policy)
-    return found if found is not None and found.model.digest == card.digest else None
+    return gallery.calibration(policy, card.digest)
 
 
 def _curve(found: Calibration, card: ModelCard) -> OperatingCurve:
-    points = tuple(OperatingPoint(point.false_match_rate, point.threshold) for point in found.points)
-    return OperatingCurve(points, card.curve.margin, found.source, f"calibration {found.id}")
+    """The calibration's points, and beyond the last of them no flatter than the model's own line.
+
+    Few people make a nearly flat end, which would promise any number of people the threshold of these few.
+    """
+    points = [OperatingPoint(point.false_match_rate, point.threshold) for point in found.points]
+    last = points[-1]
+    rate = last.false_match_rate / 10
+    own = OperatingCurve(tuple(points), card.curve.margin, "", "").threshold(rate)
+    models = last.threshold + card.curve.threshold(rate) - card.curve.threshold(last.false_match_rate)
+    beyond = OperatingPoint(rate, max(own, models))
+    return OperatingCurve((*points, beyond), card.curve.margin, found.source, f"calibration {found.id}")

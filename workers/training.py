@@ -23,12 +23,14 @@ from workers.face_reader import FaceReader
 from workers.models import weights_supply
 from workers.runner import Held
 from workers.services import Services
+from workers.turns import Turns
 
 MOST_LISTED = 200  # files in a job's result
 
 
 class ModelTrainer:
-    def __init__(self, reader: FaceReader, models: FaceModels, services: Services) -> None:
+    def __init__(self, reader: FaceReader, models: FaceModels, services: Services, turns: Turns) -> None:
+        self._turns = turns
         self._detector = reader.detector
         self._models = models
         self._services = services
@@ -39,6 +41,10 @@ class ModelTrainer:
         Raises:
             InvalidArchive, InvalidDataset, InvalidField: a name that will not do.
         """
+        with self._turns.taken():
+            return self._train(payload, held)
+
+    def _train(self, payload: TrainingPayload, held: Held) -> tuple[Message, Model]:
         job = Job(name=payload.name, device=self._models.device)
         data = self._read(payload.archive_key, held)
         parts = Parts.of(data.samples, seed=payload.seed)
@@ -55,9 +61,10 @@ class ModelTrainer:
                 on_event=lambda event: held.report(_progress(event, payload.epochs)),
             )
         self._keep(outcome, payload.name, held)
+        registered = self._register(outcome, held.job.tenant)
         result = TrainingResult(
-            model=self._register(outcome, held.job.tenant),
-            summary=_summary(outcome),
+            model=registered,
+            summary=_summary(outcome, registered=registered is not None),
             accuracy_before=outcome.comparison.before.accuracy,
             accuracy_after=outcome.comparison.after.accuracy,
             persons=parts.train.persons,
@@ -112,7 +119,9 @@ def _progress(event: Event, epochs: int) -> Progress:
             return Progress(done=event.epoch, total=epochs + 1, stage=stage)
 
 
-def _summary(outcome: Outcome) -> str:
+def _summary(outcome: Outcome, *, registered: bool) -> str:
     if outcome.model is None:
         return "Nothing did better than the original on the validation people: it stays."
+    if not registered:
+        return "Something did better, but too few people were left to measure its thresholds on: the original stays."
     return outcome.comparison.gain.shown

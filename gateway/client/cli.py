@@ -110,7 +110,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         app()
-    except (LikenessError, ApiError, HTTPError, OSError) as error:
+    except (LikenessError, ApiError, HTTPError, OSError, UnicodeError) as error:
         sys.stderr.write(f"likeness: {error}\n")
         sys.exit(1)
 

@@ -165,9 +165,7 @@ def supply_photos(
     key: Key = None,
 ) -> None:
     """Supply the people's photos again, to be embedded with the new model."""
-    found = sorted(path for path in photos.glob("*/*") if path.suffix.lower() in PHOTO_SUFFIXES)
-    if not found:
-        raise InvalidField(f"{photos} holds no photos: it needs a folder per person, named by his id.")
+    found = _photos_of(photos)
     with connected(url, key) as client:
         bar = track(found, description="embedding", console=console)
         refused = [(path, reason) for path in bar if (reason := _reembedded(client, gallery, migration_id, path))]
@@ -227,10 +225,19 @@ def _archive(folder: Path | None) -> Iterator[Path | None]:
         return
     with tempfile.TemporaryDirectory(prefix="likeness-") as scratch:
         path = Path(scratch) / "photos.zip"
-        with zipfile.ZipFile(path, "w") as archive:  # photos are compressed already
-            for file in sorted(file for file in folder.rglob("*") if file.is_file()):
-                archive.write(file, file.relative_to(folder))
+        # photos are compressed already; a camera's clock may stand at 1970, which a ZIP cannot say
+        with zipfile.ZipFile(path, "w", strict_timestamps=False) as archive:
+            for file in _photos_of(folder):
+                name = str(file.relative_to(folder)).encode(errors="backslashreplace").decode()
+                archive.write(file, name)
         yield path
+
+
+def _photos_of(folder: Path) -> list[Path]:
+    found = sorted(path for path in folder.glob("*/*") if path.suffix.lower() in PHOTO_SUFFIXES)
+    if not found:
+        raise InvalidField(f"{folder} holds no photos: it needs a folder of JPEG, PNG or WebP files per person.")
+    return found
 
 
 def _follow(client: Client, job: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Galleries, the people in them, and what is known of a gallery: rules, calibrations, a migration."""
 
-from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -50,6 +49,7 @@ class Calibration(Message):
 class MigrationState(StrEnum):
     OPEN = "open"
     CUT_OVER = "cut_over"
+    ENDING = "ending"  # the templates of the model that goes are being deleted
 
 
 class Migration(Message):
@@ -82,13 +82,24 @@ class Gallery(GalleryRules):
     id: Id
     created_at: datetime
     model: Model
-    calibrations: Mapping[str, Calibration] = Field({}, description="by the name of their policy")
+    calibrations: tuple[Calibration, ...] = Field((), description="one for each policy and model")
     migration: Migration | None = None
+
+    def calibration(self, policy: str, digest: str | None = None) -> Calibration | None:
+        """Of a policy, for the model in use or another."""
+        wanted = (policy, digest or self.model.digest)
+        return next((one for one in self.calibrations if (one.policy, one.model.digest) == wanted), None)
+
+    def with_calibration(self, new: Calibration) -> "Gallery":
+        """In the place of the former one of that policy and model; another model's stays, for a roll-back."""
+        former = self.calibration(new.policy, new.model.digest)
+        kept = tuple(one for one in self.calibrations if one != former)
+        return self.model_copy(update={"calibrations": (*kept, new)})
 
     @property
     def models(self) -> tuple[Model, ...]:
         """The models that a new face is embedded with, the one in use first."""
-        if self.migration is None:
+        if self.migration is None or self.migration.state is MigrationState.ENDING:
             return (self.model,)
         both = (self.migration.source, self.migration.target)
         return (self.model, *(model for model in both if model != self.model))

@@ -92,6 +92,33 @@ def test_a_photo_of_somebody_else_does_not_migrate_anybody(client: Client, staff
     assert "obama" in client.migration(staff, migration)["missing"]
 
 
+def test_a_person_without_a_face_cannot_be_migrated(client: Client, http: httpx.Client, staff: str) -> None:
+    """Nothing could tell whether the photo shows him: it would be an enrolment that nobody checked."""
+    http.put(f"/v1/galleries/{staff}/persons/nobody").raise_for_status()
+    migration = client.start_migration(staff, "accurate")["id"]
+    job = client.reembed(staff, migration, "nobody", PHOTOS / "obama-1.jpg")
+    assert (job["status"], job["error"]["code"]) == ("failed", "no_face_enrolled")
+
+
+def test_photos_that_are_under_way_when_a_migration_ends_leave_nothing(
+    client: Client, http: httpx.Client, staff: str, s3: S3Store
+) -> None:
+    migration = client.start_migration(staff, "accurate")["id"]
+    photo = (PHOTOS / "obama-1.jpg").read_bytes()
+    jobs = [
+        http.post(
+            f"/v1/galleries/{staff}/{path}",
+            files={"image": ("a.jpg", photo)},
+            data={"person": "obama"} if again else {},
+        ).json()["id"]
+        for path, again in ((f"migrations/{migration}/faces", True), ("persons/obama/faces", False)) * 3
+    ]
+    client.abandon_migration(staff, migration)
+    for job in jobs:
+        list(client.progress(job))
+    assert digests(s3, staff) == {DEFAULT_MODEL.digest}
+
+
 def test_an_abandoned_migration_leaves_nothing(client: Client, staff: str, s3: S3Store) -> None:
     migration = client.start_migration(staff, "accurate")["id"]
     client.reembed(staff, migration, "obama", PHOTOS / "obama-1.jpg")

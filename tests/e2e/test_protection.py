@@ -1,5 +1,6 @@
 """Enrolment that protects a gallery: lookalikes, photos of somebody else, too many templates."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -53,6 +54,16 @@ def test_a_photo_of_somebody_else_is_an_identity_conflict(client: Client, obama:
     result = client.enrol(obama, "obama", PHOTOS / "biden.jpg")["result"]
     (warning,) = result["warnings"]
     assert (result["verdict"], warning["code"], warning["person"]) == ("enrolled", "identity_conflict", None)
+
+
+def test_two_photos_enrolled_at_the_same_moment_do_not_replace_each_other(
+    client: Client, http: httpx.Client, gallery: str
+) -> None:
+    client.change_gallery(gallery, templates_per_person=1)
+    with ThreadPoolExecutor(4) as pool:
+        photos = [PHOTOS / f"obama-{number}.jpg" for number in (1, 2, 3, 4)]
+        list(pool.map(lambda photo: client.enrol(gallery, "obama", photo), photos))
+    assert len(http.get(f"/v1/galleries/{gallery}/persons/obama").json()["faces"]) == 1
 
 
 def test_of_too_many_templates_the_weakest_former_one_goes(client: Client, http: httpx.Client, gallery: str) -> None:

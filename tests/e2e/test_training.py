@@ -96,17 +96,19 @@ def test_a_trained_model_is_registered_and_serves_a_gallery(client: Client, tune
 
 
 def damaged(described: Manifest) -> str:
-    return described.model_copy(update={"sha256": "0" * 64}).model_dump_json()
+    return described.model_copy(update={"sha256": "0" * 64}).model_dump_json(round_trip=True)
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
     [
         pytest.param(damaged, "weights", id="another file"),
-        pytest.param(lambda described: described.model_dump_json()[:-20], "manifest", id="broken manifest"),
         pytest.param(
-            lambda described: described.model_copy(update={"parent": "nonesuch"}).model_dump_json(),
-            "nonesuch",
+            lambda described: described.model_dump_json(round_trip=True)[:-20], "manifest", id="broken manifest"
+        ),
+        pytest.param(
+            lambda described: described.model_copy(update={"parent": "nonesuch"}).model_dump_json(round_trip=True),
+            "trained from",
             id="unknown parent",
         ),
     ],

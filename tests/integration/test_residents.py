@@ -146,6 +146,18 @@ def test_templates_of_two_models_are_never_compared(galleries: GalleryStore, gal
     assert (found(DIGEST), found("other")) == (["bob"], ["ada"])
 
 
+def test_a_model_whose_templates_were_deleted_is_not_searched_from_memory(
+    galleries: GalleryStore, gallery: str, executor: Executor
+) -> None:
+    one = worker(galleries, executor)
+    enrol(galleries, gallery, "ada", 1)
+    assert best(one, gallery, 1) == "ada"
+    assert galleries.delete_model_templates(TENANT, gallery, DIGEST) == 1
+    assert best(one, gallery, 1) is None
+    enrol(galleries, gallery, "bob", 1)
+    assert best(one, gallery, 1) == "bob"
+
+
 def test_a_template_that_lies_under_another_models_digest_is_refused() -> None:
     template = Template(
         person="ada", face="f1", embedding=(1.0,), model_digest="other", quality=1.0, created_at=datetime.now(UTC)

@@ -32,6 +32,7 @@ from shared.ml.face.evaluation.scores import ScoreHistogram, Scores
 from shared.ml.face.face_set import Embeddings, Labels
 
 _SIZES = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
+LEAST_SEARCHED = 20  # people, to calibrate a search
 _AT_ONCE = 1 << 22  # scores of one product: 16 MB of float32
 _SHORTEST_SUM = 1e-6  # as in shared.ml.face.gallery
 _BOTH_WAYS = 2  # comparisons of one pair of photos
@@ -95,6 +96,11 @@ def calibrate_identification(
     people = _check(labels, target_fpir)
     others, probes = people - 1, len(labels)
     _allowed(target_fpir, probes, _Have(people, probes, per_photo=1))  # refuses before the work
+    if people < LEAST_SEARCHED:
+        raise TargetNotSupported(
+            f"A search cannot be calibrated on {people:,} people: how its threshold grows with their number shows from "
+            f"{LEAST_SEARCHED} on. Supply more people."
+        )
     sizes = [size for size in _SIZES if size < others] + [others]
     weights = [_best_of(size, others) for size in sizes]
     best = [ScoreHistogram.weighted(np.empty(0, np.float32), np.empty(0)) for _ in sizes]

@@ -104,7 +104,7 @@ def read_zip(file: BinaryIO, limits: ArchiveLimits | None = None) -> PhotoCollec
     limits = limits or ArchiveLimits()
     try:
         archive = zipfile.ZipFile(file)
-        entries = [entry for entry in archive.infolist() if not entry.is_dir()]
+        entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
     except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OSError) as error:
         raise InvalidArchive(f"The file is not a ZIP archive that can be read ({error}).") from None
     _check(entries, limits)

@@ -134,7 +134,7 @@ def identify(candidates: Sequence[Candidate], profile: IdentificationProfile, *,
     if not candidates:
         return Identification(Verdict.NOT_RECOGNISED, threshold)
     best = candidates[0]
-    if best.score < threshold:
+    if not best.score >= threshold:  # also what is no number
         return Identification(Verdict.NOT_RECOGNISED, threshold, score=best.score)
     if len(candidates) > 1 and best.score - candidates[1].score < profile.margin:
         return Identification(Verdict.AMBIGUOUS, threshold, score=best.score)

@@ -9,8 +9,9 @@ import pytest
 
 from gateway.auth import Scope
 from gateway.context import Services
+from gateway.jobs import SCOPES
 from gateway.responses import JobDocument
-from shared.schemas import JobError, JobStatus, Progress
+from shared.schemas import JobError, JobStatus, JobType, Progress
 from shared.storage import UPLOADS, MemoryStore
 from tests.unit.gateway.conftest import MATCH, MODEL, PHOTO, RECOGNISED, Api, FakeWorker, MakeApi, stylised
 
@@ -91,6 +92,10 @@ def test_a_result_of_a_newer_worker_is_read_as_far_as_it_is_known(api: Api, work
     job_id = verify(api)
     worker.succeed(Newer(**MATCH.model_dump()))
     assert read(api, job_id)["result"]["verdict"] == "match"
+
+
+def test_every_kind_of_job_can_be_cancelled_by_somebody() -> None:
+    assert set(SCOPES) == set(JobType)
 
 
 # --- similarities are for keys with their own scope ---

@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.auth import Scope
+from shared.face_models import FaceModelStore
 from shared.gallery_store import GalleryStore
 from shared.ml.face.catalogue import CATALOGUE, DEFAULT_MODEL
 from shared.queue import Queue, Task
 from shared.schemas import Calibration, EvaluationResult, MeasuredPoint, Model, PolicyKind
 from shared.storage import MemoryStore, report_key
 from tests.unit.gateway.conftest import PHOTO, Api, FakeWorker, MakeApi
+from tests.unit.shared.test_face_models import manifest
 
 EVALUATIONS = "/v1/galleries/staff/evaluations"
 CALIBRATIONS = "/v1/galleries/staff/calibrations"
@@ -49,9 +51,7 @@ def calibration(policy: str = "verify-fmr-2e-4", digest: str = MODEL.digest) -> 
 @pytest.fixture
 def calibrated(galleries: GalleryStore) -> Calibration:
     made = calibration()
-    galleries.update_gallery(
-        "default", "staff", lambda gallery: gallery.model_copy(update={"calibrations": {made.policy: made}})
-    )
+    galleries.update_gallery("default", "staff", lambda gallery: gallery.with_calibration(made))
     return made
 
 
@@ -118,10 +118,16 @@ def test_calibrations_are_read_and_forgotten(api: Api, calibrated: Calibration) 
 
 def test_another_models_calibration_is_not_in_use(api: Api, galleries: GalleryStore) -> None:
     stale = calibration(digest="former")
-    galleries.update_gallery(
-        "default", "staff", lambda gallery: gallery.model_copy(update={"calibrations": {stale.policy: stale}})
-    )
+    galleries.update_gallery("default", "staff", lambda gallery: gallery.with_calibration(stale))
     assert api.get(f"{CALIBRATIONS}/{stale.policy}").get_json()["in_use"] is False
+
+
+def test_a_calibration_of_another_model_is_no_policy_here(api: Api, galleries: GalleryStore) -> None:
+    galleries.update_gallery("default", "staff", lambda gallery: gallery.with_calibration(calibration(digest="former")))
+    fields = {"person": "ada", "policy": "verify-fmr-2e-4"}
+    answer = api.upload("/v1/galleries/staff/verifications", fields, image=PHOTO)
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "unknown_policy")
+    assert api.get("/v1/galleries/staff").get_json()["calibrated"] == []
 
 
 def test_a_policy_counts_where_it_is_calibrated(api: Api, calibrated: Calibration) -> None:
@@ -168,6 +174,20 @@ def test_the_models_are_listed(api: Api) -> None:
     assert [(model["name"], model["digest"]) for model in listed] == [
         (card.name, card.digest) for card in CATALOGUE.values()
     ]
+
+
+def test_a_model_that_a_gallery_uses_is_not_deleted(api: Api, galleries: GalleryStore, store: MemoryStore) -> None:
+    models = FaceModelStore(store)
+    models.put("default", manifest(), b"abc")
+    digest = manifest().digest
+    galleries.create_gallery("default", "tuned", model=models.find("default", "staff-tuned"))
+    answer = api.delete(f"/v1/models/{digest}")
+    assert (answer.status_code, answer.get_json()["code"]) == (409, "model_in_use")
+    api.delete("/v1/galleries/tuned")
+    assert api.delete(f"/v1/models/{digest}").status_code == 204
+    assert digest not in [model["digest"] for model in api.get("/v1/models").get_json()["models"]]
+    assert api.delete(f"/v1/models/{digest}").status_code == 422
+    assert list(store.keys("models/")) == []
 
 
 def test_a_trained_model_is_handed_to_a_worker(api: Api, worker: FakeWorker, store: MemoryStore) -> None:

@@ -5,6 +5,7 @@ import pytest
 from shared.gallery_store import GalleryStore
 from shared.ml.face.catalogue import ACCURATE_MODEL, DEFAULT_MODEL
 from shared.queue import Task
+from shared.schemas import Gallery, MigrationState
 from tests.unit.gateway.conftest import PHOTO, Api, FakeWorker, MakeApi
 
 MIGRATIONS = "/v1/galleries/staff/migrations"
@@ -101,6 +102,35 @@ def test_giving_up_deletes_the_new_models_templates(api: Api, started: str, gall
     assert api.delete(started).status_code == 204
     assert galleries.person_templates("default", "staff", "ada", ACCURATE_MODEL.digest) == []
     assert [face["id"] for face in api.get("/v1/galleries/staff/persons/ada").get_json()["faces"]] == ["f1"]
+
+
+@pytest.mark.parametrize("cut_over", [True, False])
+def test_an_end_that_was_interrupted_is_completed_by_repeating_it(
+    api: Api, started: str, galleries: GalleryStore, *, cut_over: bool
+) -> None:
+    """As if the gateway had died while it deleted templates."""
+    embed(galleries)
+    if cut_over:
+        api.post(f"{started}/cut-over")
+
+    def ending(gallery: Gallery) -> Gallery:
+        assert gallery.migration is not None
+        moved = gallery.migration.model_copy(update={"state": MigrationState.ENDING})
+        return gallery.model_copy(update={"migration": moved})
+
+    left = galleries.update_gallery("default", "staff", ending)
+    assert left.models == (left.model,), "nothing is embedded with the model that goes"
+    for step in ("cut-over", "roll-back"):
+        assert (
+            api.post(f"{started}/{step}", json={"leave_behind": True} if step == "cut-over" else None).status_code
+            == 409
+        )
+    again = api.post(f"{started}/complete") if cut_over else api.delete(started)
+    assert again.status_code == 204
+    gone, kept = (DEFAULT_MODEL, ACCURATE_MODEL) if cut_over else (ACCURATE_MODEL, DEFAULT_MODEL)
+    assert galleries.person_templates("default", "staff", "ada", gone.digest) == []
+    assert len(galleries.person_templates("default", "staff", "ada", kept.digest)) == 1
+    assert api.get("/v1/galleries/staff").get_json()["migration"] is None
 
 
 def test_another_tenants_migration_is_404(make_api: MakeApi, started: str) -> None:

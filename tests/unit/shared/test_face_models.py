@@ -4,11 +4,12 @@ from collections.abc import Iterator
 from datetime import date
 
 import pytest
+from pydantic import ValidationError
 
-from shared.errors import StorageUnavailable, UnknownModel
+from shared.errors import ModelExists, StorageUnavailable, UnknownModel
 from shared.face_models import FaceModelStore, card_of
 from shared.ml.face.catalogue import CATALOGUE, DEFAULT_MODEL
-from shared.ml.face.evaluation.report import TarAtFar
+from shared.ml.face.evaluation.report import Rate, TarAtFar
 from shared.ml.face.training.manifest import Figures, Kind, Manifest, TrainingData
 from shared.ml.weight_registry import SFACE
 from shared.storage import MemoryStore
@@ -17,7 +18,10 @@ FIGURES = Figures(accuracy=0.99, mean_true_match_rate=0.98, tar_at_far=())
 
 
 def manifest(name: str = "staff-tuned", sha256: str = "ab" * 32, thresholds: bool = True) -> Manifest:
-    measured = (TarAtFar(target=1e-2, threshold=0.3), TarAtFar(target=1e-3, threshold=0.38))
+    rate = Rate(errors=1, trials=1000, low=1e-4, high=5e-3)
+    measured = tuple(
+        TarAtFar(target=t, threshold=score, far=rate, tar=rate) for t, score in ((1e-2, 0.3), (1e-3, 0.38))
+    )
     return Manifest(
         name=name,
         kind=Kind.EMBEDDER,
@@ -56,6 +60,31 @@ def test_a_registered_model_is_found_by_name_and_digest_and_by_its_tenant_only(m
         models.find("other", "staff-tuned")
     with pytest.raises(UnknownModel):
         models.get("other", found.digest)
+
+
+def test_the_same_weights_have_one_name_and_may_be_registered_again(models: FaceModelStore) -> None:
+    models.put("acme", manifest(), b"abc")
+    models.put("acme", manifest(), b"abc")
+    with pytest.raises(ModelExists, match="staff-tuned"):
+        models.put("acme", manifest("another"), b"abc")
+    assert models.find("acme", "staff-tuned").digest == manifest().digest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"name": "ab" * 8},
+        {"size": 10**30},
+        {"thresholds": ({"target": 0.0, "threshold": 0.3},)},
+        {"thresholds": ({"target": 1e-3, "threshold": 0.3}, {"target": 1e-2, "threshold": 0.2})},
+        {"thresholds": ({"target": 1e-2, "threshold": 5.0},)},
+        {"settings": {"margin": float("nan")}},
+    ],
+    ids=str,
+)
+def test_a_manifest_that_no_training_wrote_is_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Manifest.model_validate({**manifest().model_dump(round_trip=True), **change})
 
 
 def test_the_newest_of_a_name_is_meant(models: FaceModelStore) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
-from shared.errors import CorruptImage, NumericalError, ObjectNotFound, StorageUnavailable
+from shared.errors import CorruptImage, NumericalError, ObjectNotFound, StorageUnavailable, WorkerBusy
 from shared.jobs import JobStore, NewJob
 from shared.ml.face.verification import Verdict
 from shared.schemas import (
@@ -105,6 +105,12 @@ def test_an_unexpected_faults_text_stays_inside(bench: Bench) -> None:
     assert job.error is not None
     assert job.error.code == "internal_error"
     assert "secret" not in job.error.detail
+
+
+def test_waiting_for_a_turn_is_no_failure(bench: Bench) -> None:
+    for _ in range(4):  # more than it has attempts
+        assert bench.run(raising(WorkerBusy("another long job"))).status is JobStatus.QUEUED
+    assert bench.run(succeed).status is JobStatus.SUCCEEDED
 
 
 def test_an_outage_waits_instead_of_failing(bench: Bench) -> None:

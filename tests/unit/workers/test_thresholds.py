@@ -17,8 +17,7 @@ def model(card: ModelCard) -> Model:
 
 
 def gallery(*calibrations: Calibration) -> Gallery:
-    found = {calibration.policy: calibration for calibration in calibrations}
-    return Gallery(id="staff", created_at=NOW, model=model(DEFAULT_MODEL), calibrations=found)
+    return Gallery(id="staff", created_at=NOW, model=model(DEFAULT_MODEL), calibrations=calibrations)
 
 
 def calibration(policy: str, *points: tuple[float, float], target: float, card: ModelCard) -> Calibration:
@@ -68,3 +67,20 @@ def test_a_calibrated_search_follows_k_along_its_points() -> None:
     thresholds = [bound.profile.threshold(persons) for persons in (1, 10, 100, 1000)]
     assert thresholds == pytest.approx([0.30, 0.36, 0.44, 0.52])
     assert bound.profile.margin == DEFAULT_MODEL.curve.margin
+
+
+def test_beyond_its_data_a_calibration_is_no_flatter_than_its_model() -> None:
+    """Few people: the measured end is flat, and would give everybody the threshold of these few."""
+    points = ((1e-2, 0.30), (1e-3, 0.31))
+    found = calibration("identify-fpir-1e-2", *points, target=1e-2, card=DEFAULT_MODEL)
+    profile = for_identification("identify-fpir-1e-2", gallery(found), DEFAULT_MODEL).profile
+    models = DEFAULT_MODEL.curve
+    assert profile.threshold(10) == pytest.approx(0.31)
+    assert profile.threshold(100) - 0.31 == pytest.approx(models.threshold(1e-4) - models.threshold(1e-3))
+
+
+def test_a_single_measured_point_does_not_hold_for_any_number_of_people() -> None:
+    found = calibration("identify-fpir-1e-1", (1e-1, 0.2), target=1e-1, card=DEFAULT_MODEL)
+    profile = for_identification("identify-fpir-1e-1", gallery(found), DEFAULT_MODEL).profile
+    assert profile.threshold(1) == pytest.approx(0.2)
+    assert profile.threshold(1000) > 0.35

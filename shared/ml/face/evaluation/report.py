@@ -5,18 +5,18 @@ Pure Python: the gateway imports this module, and must not load numpy with it. T
 as face recognition papers say, are the false match rate and 1 - the false non-match rate of the photos used.
 """
 
-from pydantic import BaseModel, ConfigDict, computed_field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
 
 
 class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Rate(_Value):
     """`errors` (or hits, where the rate is one of success) in `trials`, with the ends of the 95 % interval."""
 
-    errors: int
-    trials: int
+    errors: int = Field(ge=0)
+    trials: int = Field(ge=1)
     low: float
     high: float
 

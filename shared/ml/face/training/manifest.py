@@ -4,12 +4,14 @@ Pure Python, so that whoever only needs the identity and the thresholds loads no
 data by numbers and never names a person.
 """
 
+import re
 from datetime import date
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from shared.errors import WeightsCorrupt, WeightsNotFound
 from shared.ml.face.catalogue import ModelCard, OperatingCurve, OperatingPoint
@@ -29,15 +31,18 @@ class Kind(StrEnum):
     PAIR_HEAD = "pair-head"  # a logistic unit on two of the parent's embeddings
 
 
+_Count = Annotated[int, Field(ge=0, le=10**9)]
+
+
 class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class TrainingData(_Value):
-    people: int
-    photos: int
-    validation_people: int
-    test_people: int
+    people: _Count
+    photos: _Count
+    validation_people: _Count
+    test_people: _Count
 
 
 class Figures(_Value):
@@ -51,10 +56,10 @@ class Figures(_Value):
 class Manifest(_Value):
     """`thresholds` are measured on the validation people; only the rates that these are enough to show."""
 
-    name: Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
+    name: Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]  # and no digest: models go by either
     kind: Kind
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    size: int  # bytes
+    size: _Count  # bytes
     parent: str  # a model of the registry
     parent_digest: str
     licence_note: str
@@ -64,6 +69,23 @@ class Manifest(_Value):
     before: Figures
     after: Figures
     created: date
+
+    @field_validator("name")
+    @classmethod
+    def _no_digest(cls, name: str) -> str:
+        if re.fullmatch(r"[0-9a-f]{16}", name):
+            raise ValueError("a name must not look like a digest")
+        return name
+
+    @field_validator("thresholds")
+    @classmethod
+    def _cosines_at_falling_rates(cls, thresholds: tuple[TarAtFar, ...]) -> tuple[TarAtFar, ...]:
+        rates = [point.target for point in thresholds]
+        if not all(0 < rate < 1 for rate in rates) or any(a <= b for a, b in pairwise(rates)):
+            raise ValueError("targets are rates between 0 and 1, each less than the one before")
+        if not all(-1 <= point.threshold <= 1 for point in thresholds if point.threshold is not None):
+            raise ValueError("thresholds are cosines")
+        return thresholds
 
     @property
     def digest(self) -> str:
@@ -107,7 +129,9 @@ class Manifest(_Value):
             dimensions=DIMENSIONS,
             description=f"{self.parent}, fine-tuned on {self.data.people:,} people",
             curve=OperatingCurve(
-                points=tuple(OperatingPoint(point.target, point.threshold) for point in measured if point.threshold),
+                points=tuple(
+                    OperatingPoint(point.target, point.threshold) for point in measured if point.threshold is not None
+                ),
                 margin=margin,
                 data=f"all pairs of {self.data.validation_people:,} validation people of the training folder",
                 source=f"measured when it was trained, {self.created}",

@@ -148,3 +148,12 @@ def test_a_pipe_among_the_photos_blocks_nobody(tmp_path: Path) -> None:
     found = read_folder(tmp_path)
     assert not found.photos
     assert [problem.reason for problem in found.problems] == ["is neither a file nor a folder"]
+
+
+def test_an_entry_whose_name_begins_with_nul_is_left_out_and_stops_nobody() -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("ada/1.jpg", b"photo")
+        archive.writestr("XXXX", b"odd")
+    data = buffer.getvalue().replace(b"XXXX", b"\x00XXX")
+    assert [photo.name for photo in read_zip(io.BytesIO(data)).photos] == ["ada/1.jpg"]
