@@ -11,6 +11,7 @@ from gateway.bodies import Body, read_body
 from gateway.context import caller, services
 from gateway.operations import Operation, operation
 from gateway.responses import Document, document
+from shared.errors import InvalidField
 from shared.ml.face.catalogue import DEFAULT_MODEL
 from shared.schemas import Gallery, GalleryRules, Id, LivenessRequirement, Lookalikes, Model
 
@@ -27,9 +28,16 @@ class GalleryChanges(Body):
     liveness: LivenessRequirement | None = Field(None, description=GalleryRules.model_fields["liveness"].description)
 
     def rules(self) -> dict[str, object]:
-        """The rules that were sent."""
-        sent = self.model_dump(exclude_none=True)
-        return {name: value for name, value in sent.items() if name in GalleryRules.model_fields}
+        """The rules that were sent.
+
+        Raises:
+            InvalidField: one is null.
+        """
+        sent = self.model_dump(include=set(GalleryRules.model_fields), exclude_unset=True)
+        for name, value in sent.items():
+            if value is None:
+                raise InvalidField(f"`{name}` must not be null: leave it out to keep it as it is.")
+        return sent
 
 
 class NewGallery(GalleryChanges):

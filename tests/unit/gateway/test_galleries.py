@@ -44,7 +44,9 @@ def test_rules_that_are_not_sent_stay_as_they_are(api: Api) -> None:
     assert api.get("/v1/galleries/staff").get_json() == changed.get_json()
 
 
-@pytest.mark.parametrize("rules", [{"templates_per_person": 0}, {"lookalikes": "maybe"}, {"model": "other"}])
+@pytest.mark.parametrize(
+    "rules", [{"templates_per_person": 0}, {"lookalikes": "maybe"}, {"model": "other"}, {"liveness": None}]
+)
 def test_a_wrong_rule_changes_nothing(api: Api, rules: dict[str, object]) -> None:
     api.post("/v1/galleries", json={"id": "staff"})
     before = api.get("/v1/galleries/staff").get_json()
