@@ -133,6 +133,7 @@ class Enroller:
         return stored, target.identity
 
     def _store(self, tenant: str, payload: EnrolmentPayload, models: Sequence[ServedModel], face: Face) -> None:
+        now = datetime.now(UTC)  # one age in every model
         for model, embedding in zip(models, face.embeddings, strict=True):
             template = Template(
                 person=payload.person,
@@ -140,7 +141,7 @@ class Enroller:
                 embedding=tuple(embedding.tolist()),
                 model_digest=model.card.digest,
                 quality=face.view.quality.score,
-                created_at=datetime.now(UTC),
+                created_at=now,
             )
             self._galleries.put_template(tenant, payload.gallery, template)
         try:
@@ -188,15 +189,13 @@ class Enroller:
         return fuse(embedding, np.array([template.embedding for template in others], np.float32))
 
     def _make_room(self, tenant: str, gallery: Gallery, payload: EnrolmentPayload, model: ServedModel) -> str | None:
-        """Remove the weakest of the person's former templates when he has too many; which face it was.
+        """Remove the weakest of the person's templates but the newest when he has too many; which face it was.
 
-        Former are those made before this one: of two enrolled at the same moment only one makes room.
+        Of several enrolled at the same moment each comes to the same answer, whoever sees whom first.
         """
         found = self._galleries.person_templates(tenant, gallery.id, payload.person, model.card.digest)
-        own = next((_age(template) for template in found if template.face == payload.face), None)
-        if own is None:
-            return None
-        former = sorted((t for t in found if _age(t) < own), key=lambda t: (t.quality, t.created_at))
+        newest = max(found, key=_age, default=None)
+        former = sorted((t for t in found if t is not newest), key=lambda t: (t.quality, t.created_at))
         surplus = former[: max(0, len(found) - gallery.templates_per_person)]
         for template in surplus:
             self._galleries.withdraw_template(
