@@ -7,7 +7,6 @@ import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import permutations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,7 +19,7 @@ from shared.ml.face.catalogue import DEFAULT_MODEL
 from shared.ml.face.detector import DetectedFace, FaceDetector, Image
 from shared.ml.face.embedder import FaceEmbedder
 from shared.ml.face.evaluation.intervals import clopper_pearson
-from shared.ml.face.liveness.actions import CHALLENGE_LENGTH, Action, Challenge
+from shared.ml.face.liveness.actions import SURE, WITH_LOOK_UP, Action, Challenge
 from shared.ml.face.liveness.challenge import FIRST_FRAMES, Observation, check
 from shared.ml.face.liveness.passive import PassiveLiveness
 from shared.ml.face.refinement import refine
@@ -41,7 +40,7 @@ HALVES: Mapping[str, Sequence[str]] = {
         "biden.jpg",
     ),
 }
-ORDERS = tuple(Challenge(order) for order in permutations(Action, CHALLENGE_LENGTH))
+ORDERS = tuple(map(Challenge, (*SURE, *WITH_LOOK_UP)))
 PASSIVE_LIMITS = (0.5, 0.3, 0.1)
 _FACE = 150  # pixels of the face's width in a film
 _SHUFFLES = 5  # of each film
