@@ -2,12 +2,13 @@
 
 import io
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 
 from shared.errors import GalleryNotFound, InvalidField
+from shared.ml.face import people
 from shared.ml.face.calibration import Calibrated, calibrate_identification, calibrate_verification
 from shared.ml.face.evaluation.evaluate import evaluate
 from shared.ml.face.evaluation.files import files, summary
@@ -29,7 +30,6 @@ from shared.schemas import (
     Message,
     Model,
     PolicyKind,
-    Progress,
 )
 from shared.storage import report_key
 from workers.face_models import FaceModels, ServedModel
@@ -61,7 +61,7 @@ class Evaluator:
             gallery, model, faces = self._faces(payload.gallery, payload.archive_key, held)
             name = "archive" if payload.archive_key else f"gallery {gallery.id}"
             pairs = self._pairs(payload.pairs_key, faces)
-            report = evaluate(faces, name=name, seed=payload.seed, pairs=pairs, progress=_progress(held, "comparing"))
+            report = evaluate(faces, name=name, seed=payload.seed, pairs=pairs, progress=held.progress("comparing"))
             _same(self._galleries.get_gallery(held.job.tenant, gallery.id), gallery)
             self._keep(report, faces, held)
         folds = report.verification.folds
@@ -72,7 +72,7 @@ class Evaluator:
             accuracy=folds.accuracy if folds else None,
             accuracy_deviation=folds.deviation if folds else None,
             summary=summary(report),
-            unusable=_unusable(faces),
+            unusable=unusable(faces.problems),
         )
         return result, model.identity
 
@@ -85,12 +85,12 @@ class Evaluator:
         """
         with self._turns.taken():
             gallery, model, faces = self._faces(payload.gallery, payload.archive_key, held)
-            measured = _measured(faces, payload, _progress(held, "comparing"))
+            measured = _measured(faces, payload, held.progress("comparing"))
         found = _calibration(payload, measured, model.identity)
         self._galleries.update_gallery(
             held.job.tenant, gallery.id, lambda now: _same(now, gallery).with_calibration(found)
         )
-        return CalibrationResult(calibration=found, unusable=_unusable(faces)), model.identity
+        return CalibrationResult(calibration=found, unusable=unusable(faces.problems)), model.identity
 
     def _faces(self, gallery_id: str, archive_key: str | None, held: Held) -> tuple[Gallery, ServedModel, FaceSet]:
         tenant = held.job.tenant
@@ -100,7 +100,7 @@ class Evaluator:
             return gallery, model, self._own(tenant, gallery, model)
         reader = PhotoReader(self._detector, model.network, self._limits)
         with io.BytesIO(self._store.get(archive_key)) as archive:
-            return gallery, model, reader.read(read_zip(archive), progress=_progress(held, "reading photos"))
+            return gallery, model, reader.read(read_zip(archive), progress=held.progress("reading photos"))
 
     def _pairs(self, key: str | None, faces: FaceSet) -> Pairs | None:
         if key is None:
@@ -166,12 +166,6 @@ def _calibration(payload: CalibrationPayload, measured: Calibrated, model: Model
     )
 
 
-def _unusable(faces: FaceSet) -> list[FileProblem]:
-    return [FileProblem(file=problem.file, reason=problem.reason) for problem in faces.problems[:MOST_LISTED]]
-
-
-def _progress(held: Held, stage: str) -> Callable[[int, int], None]:
-    def report(done: int, total: int) -> None:
-        held.report(Progress(done=done, total=total, stage=stage))
-
-    return report
+def unusable(problems: Sequence[people.FileProblem]) -> list[FileProblem]:
+    """For a job's result: the first of the files that were left out."""
+    return [FileProblem(file=problem.file, reason=problem.reason) for problem in problems[:MOST_LISTED]]

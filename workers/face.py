@@ -38,7 +38,7 @@ from workers.enrolment import Enroller
 from workers.evaluation import Evaluator
 from workers.face_models import FaceModels
 from workers.face_reader import DETECTOR, Face, FaceReader, Refusal
-from workers.liveness import FrameReader, LivenessChecker, LivenessGuard
+from workers.liveness import LivenessChecker, LivenessGuard
 from workers.liveness_rule import Judge, Judgement, judge
 from workers.models import weights_supply
 from workers.registration import Registrar
@@ -67,8 +67,7 @@ def face_tasks(services: Services) -> Mapping[Task, Handler]:
         cache_dir=services.settings.weights_cache,
         supply=weights_supply(services.settings, services.store),
     )
-    frames = FrameReader(services.store, services.limits, reader.detector)
-    checker = LivenessChecker(frames, models, sessions, guard)
+    checker = LivenessChecker(reader, models, sessions, guard)
     enroller = Enroller(reader, models, services.galleries, residents)
     worker = FaceWorker(reader, models, services.galleries, residents, guard)
     turns = Turns()

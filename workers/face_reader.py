@@ -89,7 +89,7 @@ class FaceReader:
         data = self._store.get(key)
         with self._looking:
             image = self._decode(data)
-            chosen = verification.one_face(self.detector.detect(image))
+            chosen = self._chosen(image)
             seen = self._assess(image, chosen, models) if isinstance(chosen, DetectedFace) else None
         if seen is not None:
             return _embed([seen], models)[0]
@@ -97,6 +97,17 @@ class FaceReader:
             reason = "Several faces of similar size: send a photo of one person, or crop it to one."
             return Refusal(Verdict.MULTIPLE_FACES, reason)
         return Refusal(Verdict.NO_FACE, "No face was found: send a photo that shows the whole face from the front.")
+
+    def frame(self, key: str) -> tuple[Pixels, DetectedFace | Verdict]:
+        """The pixels of a photo and its largest face, or why there is none to speak of.
+
+        Raises:
+            ObjectNotFound, StorageUnavailable, InvalidImage
+        """
+        data = self._store.get(key)
+        with self._looking:
+            image = self._decode(data)
+            return image, self._chosen(image)
 
     def all_faces(self, key: str, model: ServedModel, *, thorough: bool) -> list[Face | Refusal]:
         """Every face of a photo, the largest first, at most MOST_FACES; refusals carry the face's view.
@@ -108,7 +119,7 @@ class FaceReader:
         with self._looking:
             image = self._decode(data)
             found = self.detector.detect(image, thorough=thorough)[:MOST_FACES]
-            seen = [self._assess(image, face, [model]) for face in found]
+            seen = [self._assess(image, self._refined(image, face), [model]) for face in found]
         return _embed(seen, [model])
 
     def detect(self, key: str, *, thorough: bool) -> DetectionResult:
@@ -124,11 +135,14 @@ class FaceReader:
             faces = [_detected(image, self._refined(image, face)) for face in found]
         return DetectionResult(width=image.shape[1], height=image.shape[0], faces=faces)
 
+    def _chosen(self, image: Pixels) -> DetectedFace | Verdict:
+        chosen = verification.one_face(self.detector.detect(image))
+        return self._refined(image, chosen) if isinstance(chosen, DetectedFace) else chosen
+
     def _decode(self, data: bytes) -> Pixels:
         return np.asarray(images.decode(data, self._limits))
 
     def _assess(self, image: Pixels, face: DetectedFace, models: Sequence[ServedModel]) -> _Seen:
-        face = self._refined(image, face)
         aligned = [model.network.align(image, face.landmarks) for model in models]
         measured = quality.assess(face, aligned[0][0], frame=(image.shape[0], image.shape[1]))
         view = FaceView(box=_box(face), quality=_quality(measured))

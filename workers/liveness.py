@@ -1,8 +1,6 @@
 """Liveness in the face worker: what one photo says by itself, and whether frames answer a session's challenge."""
 
 import hashlib
-import os
-import threading
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
@@ -13,17 +11,13 @@ import numpy as np
 import structlog
 import torch
 
-from shared import images
 from shared.errors import WeightsNotFound
-from shared.images import ImageLimits
 from shared.liveness_sessions import LivenessSessions, Unredeemable
-from shared.ml.face import verification
 from shared.ml.face.catalogue import ModelCard
-from shared.ml.face.detector import Box, DetectedFace, FaceDetector, Image
+from shared.ml.face.detector import Box, Image
 from shared.ml.face.liveness.actions import Action, Challenge
 from shared.ml.face.liveness.challenge import FIRST_FRAMES, Finding, Observation, check
 from shared.ml.face.liveness.passive import DEFAULT_PASSIVE, Crops, PassiveLiveness, PassiveProfile, crops
-from shared.ml.face.refinement import refine
 from shared.ml.face.verification import Verdict
 from shared.ml.weight_sources import Unavailable
 from shared.ml.weights import Supply
@@ -37,8 +31,8 @@ from shared.schemas import (
     PerformedAction,
     Progress,
 )
-from shared.storage import ObjectStore
 from workers.face_models import Embedding, ServedModel
+from workers.face_reader import FaceReader
 from workers.runner import Held
 
 log = structlog.get_logger("worker")
@@ -136,24 +130,6 @@ class LivenessGuard:
         return None
 
 
-class FrameReader:
-    """From the key of an uploaded frame to its pixels and the one face in it."""
-
-    def __init__(self, store: ObjectStore, limits: ImageLimits, detector: FaceDetector) -> None:
-        self._store = store
-        self._limits = limits
-        self._detector = detector
-        self._looking = threading.BoundedSemaphore(os.cpu_count() or 1)
-
-    def read(self, key: str) -> tuple[Image, DetectedFace | Verdict]:
-        """Raises ObjectNotFound, StorageUnavailable, InvalidImage."""
-        data = self._store.get(key)
-        with self._looking:
-            image = np.asarray(images.decode(data, self._limits))
-            face = verification.one_face(self._detector.detect(image))
-            return image, face if isinstance(face, Verdict) else refine(self._detector.look, image, face)
-
-
 @dataclass(frozen=True)
 class _Answer:
     """What the frames came to; `failure` is a word of challenge.Failure or one of this module's."""
@@ -173,7 +149,7 @@ class Models(Protocol):
 class LivenessChecker:
     """The task: hold a session's frames against its challenge."""
 
-    def __init__(self, frames: FrameReader, models: Models, sessions: LivenessSessions, guard: LivenessGuard) -> None:
+    def __init__(self, frames: FaceReader, models: Models, sessions: LivenessSessions, guard: LivenessGuard) -> None:
         self._frames = frames
         self._models = models
         self._sessions = sessions
@@ -214,7 +190,7 @@ class LivenessChecker:
         asked = []
         views: list[Crops] = []
         for index, key in enumerate(keys):
-            image, face = self._frames.read(key)
+            image, face = self._frames.frame(key)
             if isinstance(face, Verdict):
                 reason = _NO_FACE if face is Verdict.NO_FACE else _SEVERAL
                 return [], views, _Answer(face, failure=face.value, reason=reason, frame=index)

@@ -76,6 +76,10 @@ class Held:
             case Beat.EXPIRED | Beat.LOST:
                 raise LeaseLost(f"The job is not to be continued: {self._beat.value}.")
 
+    def progress(self, stage: str) -> Callable[[int, int], None]:
+        """`report` for what counts (done, total) of one stage."""
+        return lambda done, total: self.report(Progress(done=done, total=total, stage=stage))
+
 
 Work = Callable[[P, Held], tuple[Message, Model]]
 

@@ -1,9 +1,7 @@
 """Training in a face worker: an archive of people becomes a model of the tenant's own."""
 
-import csv
 import io
 import tempfile
-from dataclasses import asdict, fields
 from pathlib import Path
 
 from shared.errors import UnknownModel
@@ -12,20 +10,18 @@ from shared.ml.face.people import read_zip
 from shared.ml.face.reading import PhotoReader
 from shared.ml.face.training.checkpoints import EpochResult
 from shared.ml.face.training.dataset import FaceData, read_faces
-from shared.ml.face.training.report import markdown
-from shared.ml.face.training.session import Job, Outcome, Parts, tune_encoder
+from shared.ml.face.training.session import Job, Outcome, Parts, files, tune_encoder
 from shared.ml.face.training.trainer import Event, Plan, Step
 from shared.ml.weights import SFACE, load
-from shared.schemas import FileProblem, Message, Model, Progress, TrainingPayload, TrainingResult
+from shared.schemas import Message, Model, Progress, TrainingPayload, TrainingResult
 from shared.storage import report_key
+from workers.evaluation import MOST_LISTED, unusable
 from workers.face_models import FaceModels
 from workers.face_reader import FaceReader
 from workers.models import weights_supply
 from workers.runner import Held
 from workers.services import Services
 from workers.turns import Turns
-
-MOST_LISTED = 200  # files in a job's result
 
 
 class ModelTrainer:
@@ -69,19 +65,15 @@ class ModelTrainer:
             accuracy_after=outcome.comparison.after.accuracy,
             persons=parts.train.persons,
             photos=len(parts.train.people),
-            unusable=[FileProblem(file=p.file, reason=p.reason) for p in data.problems[:MOST_LISTED]],
+            unusable=unusable(data.problems),
             too_few=list(data.too_few[:MOST_LISTED]),
         )
         return result, self._models.default.identity
 
     def _read(self, archive_key: str, held: Held) -> FaceData:
         reader = PhotoReader(self._detector, self._models.default.network, self._services.limits)
-
-        def progress(done: int, total: int) -> None:
-            held.report(Progress(done=done, total=total, stage="reading photos"))
-
         with io.BytesIO(self._services.store.get(archive_key)) as archive:
-            return read_faces(read_zip(archive), reader, progress=progress)
+            return read_faces(read_zip(archive), reader, progress=held.progress("reading photos"))
 
     def _register(self, outcome: Outcome, tenant: str) -> Model | None:
         """None when there is nothing to register, or nothing could be decided with it."""
@@ -95,17 +87,7 @@ class ModelTrainer:
         return Model(name=outcome.model.manifest.name, digest=outcome.model.manifest.digest)
 
     def _keep(self, outcome: Outcome, name: str, held: Held) -> None:
-        adopted = outcome.model is not None
-        curves = io.StringIO(newline="")
-        rows = csv.DictWriter(curves, [field.name for field in fields(EpochResult)])
-        rows.writeheader()
-        rows.writerows(asdict(result) for result in outcome.history)
-        written = {
-            "report.md": markdown(outcome.comparison, f"{name}: before and after", adopted=adopted),
-            "report.json": outcome.comparison.model_dump_json(indent=2),
-            "curves.csv": curves.getvalue(),
-        }
-        for file, text in written.items():
+        for file, text in files(outcome, name).items():
             self._services.store.put(report_key(held.job.tenant, held.job.id, file), text.encode())
 
 

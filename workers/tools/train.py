@@ -1,7 +1,5 @@
 """`train`: a folder of people to a fine-tuned model, its report and its curves."""
 
-import csv
-from dataclasses import asdict, fields
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, assert_never
@@ -17,8 +15,7 @@ from shared.ml.face.training.checkpoints import EpochResult
 from shared.ml.face.training.dataset import LEAST_PHOTOS, FaceData, read_faces
 from shared.ml.face.training.finetuning import Unfreeze
 from shared.ml.face.training.options import Mining
-from shared.ml.face.training.report import markdown
-from shared.ml.face.training.session import Job, Outcome, Parts, fit_head, tune_encoder
+from shared.ml.face.training.session import Job, Outcome, Parts, files, fit_head, tune_encoder
 from shared.ml.face.training.trained import save_trained
 from shared.ml.face.training.trainer import Event, Plan, Step
 from shared.ml.weights import SFACE, Supply, load
@@ -126,16 +123,12 @@ class _Bars:
 
 
 def _write(output: Path, outcome: Outcome, name: str) -> None:
-    adopted = outcome.model is not None
-    report = markdown(outcome.comparison, f"{name}: before and after", adopted=adopted)
-    (output / "report.md").write_text(report, encoding="utf-8")
-    (output / "report.json").write_text(outcome.comparison.model_dump_json(indent=2), encoding="utf-8")
-    if outcome.history:
-        with (output / "curves.csv").open("w", newline="", encoding="utf-8") as file:
-            rows = csv.DictWriter(file, [field.name for field in fields(EpochResult)])
-            rows.writeheader()
-            rows.writerows(asdict(result) for result in outcome.history)
-    out.print(report, markup=False, highlight=False, soft_wrap=True)
+    written = files(outcome, name)
+    for file, text in written.items():
+        if outcome.history or file != "curves.csv":
+            with (output / file).open("w", newline="", encoding="utf-8") as opened:
+                opened.write(text)
+    out.print(written["report.md"], markup=False, highlight=False, soft_wrap=True)
     if outcome.model is None:
         end = "Nothing did better than the original on the validation people: it stays, and no model was written."
     else:

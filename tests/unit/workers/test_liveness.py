@@ -33,7 +33,8 @@ from shared.storage import MemoryStore
 from tests.unit.shared.ml.face.liveness.motion import ME, YOU, film, path, slanted
 from workers.batching import MicroBatcher
 from workers.face_models import Embedding, ServedModel
-from workers.liveness import FrameReader, LivenessChecker, LivenessGuard
+from workers.face_reader import FaceReader
+from workers.liveness import LivenessChecker, LivenessGuard
 from workers.runner import Held
 
 PREFIX = "likeness:"
@@ -141,7 +142,7 @@ class Bench:
         self.sessions = LivenessSessions(redis, PREFIX)
         self.store = MemoryStore()
         self.guard = LivenessGuard(passive, ThreadPoolExecutor(1), self.sessions)
-        reader = FrameReader(self.store, LIMITS, detector)
+        reader = FaceReader(self.store, LIMITS, detector)
         self.checker = LivenessChecker(reader, models, self.sessions, self.guard)
 
     def check(self, frames: Frames, asked: Sequence[Action] = ASKED) -> tuple[LivenessCheckResult, LivenessSession]:

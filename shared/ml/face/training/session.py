@@ -3,9 +3,11 @@
 Values in, values out: what is written where is the caller's business (workers/tools/train.py).
 """
 
+import csv
+import io
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from itertools import product
 from pathlib import Path
@@ -20,7 +22,7 @@ from shared.ml.face.training.finetuning import Unfreeze, trainable_sface
 from shared.ml.face.training.logistic_head import PairFeatures, fit, head_scores, training_pairs
 from shared.ml.face.training.manifest import NAME_PATTERN, Kind, Manifest, TrainingData
 from shared.ml.face.training.measures import PairScores, mean_true_match_rate, pair_scores
-from shared.ml.face.training.report import Comparison, compare, operating_points
+from shared.ml.face.training.report import Comparison, compare, markdown, operating_points
 from shared.ml.face.training.sampling import Samples
 from shared.ml.face.training.splits import split_people
 from shared.ml.face.training.trainer import Event, Plan, Trainer, embed
@@ -65,6 +67,20 @@ class Outcome:
     comparison: Comparison
     history: list[EpochResult]
     model: Trained | None
+
+
+def files(outcome: Outcome, name: str) -> dict[str, str]:
+    """The report as it is handed out: report.md, report.json and curves.csv, with the text of each."""
+    curves = io.StringIO(newline="")
+    rows = csv.DictWriter(curves, [field.name for field in fields(EpochResult)])
+    rows.writeheader()
+    rows.writerows(asdict(result) for result in outcome.history)
+    title, adopted = f"{name}: before and after", outcome.model is not None
+    return {
+        "report.md": markdown(outcome.comparison, title, adopted=adopted),
+        "report.json": outcome.comparison.model_dump_json(indent=2),
+        "curves.csv": curves.getvalue(),
+    }
 
 
 @dataclass(frozen=True)
