@@ -1,19 +1,8 @@
-import numpy as np
 import pytest
 
 from shared.ml.face.training.gain import gain
-from shared.ml.face.training.measures import PairScores, mean_true_match_rate, pair_scores
-
-PERSONS, PHOTOS = 30, 4
-PEOPLE = np.arange(PERSONS).repeat(PHOTOS)
-
-
-def scores(noise: float, *, seed: int = 0) -> PairScores:
-    """Of people whose photos lie this far around them."""
-    centres = np.random.default_rng(99).normal(size=(PERSONS, 16))
-    vectors = centres[PEOPLE] + noise * np.random.default_rng(seed).normal(size=(len(PEOPLE), 16))
-    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return pair_scores(unit.astype(np.float32), PEOPLE)
+from shared.ml.face.training.measures import mean_true_match_rate
+from tests.unit.shared.ml.face.training.made_up import PEOPLE, scores
 
 
 def test_the_gain_is_the_difference_in_mean_tar_and_lies_in_its_interval() -> None:

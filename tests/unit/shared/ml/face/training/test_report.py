@@ -1,18 +1,5 @@
-import numpy as np
-
-from shared.ml.face.training.measures import PairScores, pair_scores
 from shared.ml.face.training.report import compare, markdown
-
-PERSONS, PHOTOS = 30, 4
-PEOPLE = np.arange(PERSONS).repeat(PHOTOS)
-
-
-def scores(noise: float, *, seed: int = 0) -> PairScores:
-    """Of people whose photos lie this far around them."""
-    centres = np.random.default_rng(99).normal(size=(PERSONS, 16))
-    vectors = centres[PEOPLE] + noise * np.random.default_rng(seed).normal(size=(len(PEOPLE), 16))
-    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return pair_scores(unit.astype(np.float32), PEOPLE)
+from tests.unit.shared.ml.face.training.made_up import PEOPLE, PERSONS, PHOTOS, scores
 
 
 def test_the_comparison_counts_what_it_was_measured_on() -> None:
