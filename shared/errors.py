@@ -7,7 +7,8 @@ LikenessError
 │   │   ├── UnsupportedImage
 │   │   ├── CorruptImage
 │   │   ├── ImageTooLarge
-│   │   └── ImageTooSmall
+│   │   ├── ImageTooSmall
+│   │   └── NeedsTooMuchMemory  to be painted at that size
 │   ├── InvalidArchive      a file that should be a ZIP of people's photos is none, or is too large inside
 │   ├── InvalidField
 │   ├── InvalidDataset      a folder of people that a model cannot be trained or measured on
@@ -24,6 +25,7 @@ LikenessError
 │   ├── MigrationNotFound
 │   ├── NoFaceEnrolled      the person is there, but has no template to compare with
 │   ├── JobNotFound
+│   ├── BatchNotFound
 │   ├── LivenessSessionNotFound
 │   ├── StyleNotFound
 │   └── ObjectNotFound      nothing is stored under that key
@@ -36,6 +38,9 @@ LikenessError
 │   ├── ModelExists         the same weights are registered under another name
 │   ├── ModelInUse          a gallery's templates were made with it
 │   ├── ModelMismatch       templates of one model cannot be searched with another
+│   ├── StyleShared         it comes with Likeness: nobody can replace or delete it
+│   ├── TooManyStyles       the tenant has as many as he may have
+│   ├── BatchFinished
 │   └── JobFinished
 ├── Unavailable             nothing is wrong with the request: try again later
 │   ├── GalleryChanged      in the middle of a job that must see it as it is
@@ -90,6 +95,10 @@ class ImageTooLarge(InvalidImage):
 
 class ImageTooSmall(InvalidImage):
     code = "image_too_small"
+
+
+class NeedsTooMuchMemory(InvalidImage):
+    code = "needs_too_much_memory"
 
 
 class InvalidArchive(InvalidInput):
@@ -156,6 +165,10 @@ class JobNotFound(NotFound):
     code = "job_not_found"
 
 
+class BatchNotFound(NotFound):
+    code = "batch_not_found"
+
+
 class LivenessSessionNotFound(NotFound):
     code = "liveness_session_not_found"
 
@@ -202,6 +215,18 @@ class ModelInUse(Conflict):
 
 class ModelMismatch(Conflict):
     code = "model_mismatch"
+
+
+class StyleShared(Conflict):
+    code = "style_shared"
+
+
+class TooManyStyles(Conflict):
+    code = "too_many_styles"
+
+
+class BatchFinished(Conflict):
+    code = "batch_finished"
 
 
 class JobFinished(Conflict):

@@ -7,7 +7,7 @@ fencing token, so work may run twice but its outcome is committed once (jobs.lua
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -106,7 +106,7 @@ class JobStore:
 
     def _lifetime(self, job_type: JobType) -> float:
         match job_type:
-            case JobType.STYLIZATION:
+            case JobType.STYLIZATION | JobType.VISUALISATION:
                 return self._settings.style_deadline
             case JobType.EVALUATION | JobType.CALIBRATION | JobType.TRAINING:
                 return self._settings.evaluation_deadline
@@ -176,6 +176,10 @@ class JobStore:
         found = self._jobs([job_id])
         return found[0] if found else None
 
+    def find_all(self, job_ids: Sequence[str]) -> dict[str, Job]:
+        """The records of these jobs; those that are gone are left out."""
+        return {job.id: job for job in self._jobs(list(job_ids))}
+
     def claim(self, job_id: str) -> Job | None:
         """Take a queued job; None when it is taken, finished or gone, which is no fault of the message."""
         record = self._run("claim", job_id, self._settings.lease_seconds, self._settings.retention_seconds)
@@ -229,6 +233,17 @@ class JobStore:
     def waiting(self, queue: Queue) -> int:
         """How many jobs wait in a queue."""
         return cast("int", self._call(lambda: self._redis.zcard(self._key("queued", queue.value))))
+
+    def shorten_events(self, job_ids: Sequence[str], seconds: int) -> None:
+        """Keep the events of finished jobs for so long only. Each stream takes 4 KB, a record 1 KB."""
+
+        def expire() -> None:
+            with self._redis.pipeline(transaction=False) as pipe:
+                for job_id in job_ids:
+                    pipe.expire(self._key("events", job_id), seconds, lt=True)
+                pipe.execute()
+
+        self._call(expire)
 
     def _jobs(self, ids: list[str]) -> list[Job]:
         """The records of these ids; those that are gone are left out."""

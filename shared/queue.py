@@ -40,7 +40,9 @@ class Task(StrEnum):
     TRAIN = "face.train"
     CHECK_LIVENESS = "face.check_liveness"
     STYLIZE = "style.stylize"
+    VISUALISE = "style.visualise"
     SWEEP = "housekeeping.sweep"
+    FEED = "housekeeping.feed"
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ ROUTES: Mapping[JobType, Route] = {
     JobType.REGISTRATION: Route(Task.REGISTER, Queue.FACE_INTERACTIVE, Queue.FACE_BULK),
     JobType.TRAINING: Route(Task.TRAIN, Queue.FACE_INTERACTIVE, Queue.FACE_BULK),
     JobType.STYLIZATION: Route(Task.STYLIZE, Queue.STYLE_INTERACTIVE, Queue.STYLE_BULK),
+    JobType.VISUALISATION: Route(Task.VISUALISE, Queue.STYLE_BULK, Queue.STYLE_BULK),
 }
 
 

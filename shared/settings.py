@@ -46,6 +46,10 @@ class S3Settings(_Section):
     region: str = Field("us-east-1", description="region named in signatures")
     image_days: int = Field(30, ge=1, description="days until a generated image is removed")
 
+    @property
+    def image_seconds(self) -> int:
+        return self.image_days * 24 * 3600
+
     @field_validator("secret_key")
     @classmethod
     def _no_placeholder(cls, value: SecretStr) -> SecretStr:
@@ -67,9 +71,13 @@ class LimitSettings(_Section):
     image_pixels: int = Field(50_000_000, gt=0, description="most pixels an image may decode to")
     image_side: int = Field(12_000, gt=0, description="longest side of an image, px")
     image_min_side: int = Field(16, gt=0, description="shortest side of an image, px")
-    fast_side: int = Field(2048, gt=0, description="longest side of a fast stylisation, px")
-    fine_side: int = Field(1024, gt=0, description="longest side of a fine stylisation, px")
+    fast_side: int = Field(4096, gt=0, description="longest side of a fast stylisation, px")
+    fine_side: int = Field(4096, gt=0, description="longest side of a fine stylisation, px")
     fine_steps: int = Field(1000, gt=0, description="most steps of a fine stylisation")
+    batch_items: int = Field(10_000, gt=0, description="most pictures of one batch")
+    batch_bytes: int = Field(128 * 2**20, gt=0, description="largest body of a batch, and most its ZIP may hold")
+    style_memory_bytes: int = Field(29 * 2**28, gt=0, description="most memory that one stylisation may need")
+    styles: int = Field(1000, ge=0, description="most styles of a tenant's own in the library")
 
     @property
     def images(self) -> ImageLimits:
@@ -94,11 +102,13 @@ class JobSettings(_Section):
         3600, gt=0, description="seconds until an evaluation, calibration or training expires"
     )
     queue_limit: int = Field(10_000, gt=0, description="queued jobs per queue before 503")
+    batch_window: int = Field(64, ge=1, description="most items of one batch that wait in the queue")
 
 
 class WorkerSettings(_Section):
     face_threads: int = Field(16, ge=1, description="face jobs in flight in one worker")
     style_threads: int = Field(2, ge=1, description="stylisations in flight; their steps alternate on the device")
+    checkpoint_seconds: float = Field(30, gt=0, description="time between two checkpoints of a long stylisation")
     batch_size: int = Field(32, ge=1, description="most faces embedded in one forward pass")
     batch_wait_ms: float = Field(5, ge=0, description="longest wait for a batch to fill")
     torch_threads: int = Field(0, ge=0, description="CPU threads of one operation; 0: as many as cores")

@@ -20,6 +20,8 @@ from shared.settings import S3Settings
 UPLOADS = "uploads/"
 IMAGES = "images/"
 REPORTS = "reports/"
+BATCHES = "batches/"
+INBOX = "inbox/"
 MOST_UPDATES = 20  # of one object that others change at the same time
 
 _T = TypeVar("_T")
@@ -38,6 +40,21 @@ def image_key(tenant: str, job_id: str, media_type: str) -> str:
 def report_key(tenant: str, job_id: str, name: str) -> str:
     """Where a file of the report that a job made lies."""
     return f"{REPORTS}{tenant}/{job_id}/{name}"
+
+
+def preview_key(tenant: str, job_id: str, step: int) -> str:
+    """Where the picture lies that shows how far a stylisation is."""
+    return report_key(tenant, job_id, f"preview-{step:05d}.jpeg")
+
+
+def batch_folder(tenant: str, batch_id: str) -> str:
+    """Where what belongs to a batch lies, as long as its pictures are kept."""
+    return f"{BATCHES}{tenant}/{batch_id}/"
+
+
+def inbox_folder(tenant: str) -> str:
+    """Where a tenant's operator may put pictures for batches; nothing here is ever deleted by us."""
+    return f"{INBOX}{tenant}/"
 
 
 class ObjectStore(Protocol):
@@ -127,7 +144,12 @@ class S3Store:
                     rule_id=prefix,
                     expiration=Expiration(days=days),
                 )
-                for prefix, days in ((UPLOADS, 1), (IMAGES, self._image_days), (REPORTS, 1))
+                for prefix, days in (
+                    (UPLOADS, 1),
+                    (IMAGES, self._image_days),
+                    (REPORTS, 1),
+                    (BATCHES, self._image_days),
+                )
             ]
             self._client.set_bucket_lifecycle(self._bucket, LifecycleConfig(rules))
 

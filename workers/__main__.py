@@ -1,4 +1,4 @@
-"""Run a worker: `python -m workers face|style|housekeeping`."""
+"""Run a worker: `python -m workers face|style|style-bulk|housekeeping`."""
 
 import argparse
 import sys

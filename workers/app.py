@@ -6,12 +6,14 @@ that never forks, so the pool is one of threads.
 
 import os
 import socket
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 import structlog
 from celery import Celery
+from celery import beat as beats
 from celery.signals import worker_ready, worker_shutting_down
 
 from shared.queue import Queue, Task
@@ -22,10 +24,13 @@ log = structlog.get_logger("worker")
 
 Handler = Callable[[str], None]
 
+BULK_NICENESS = 19  # where cores are contended, a seventieth of what interactive work gets; otherwise all of them
+
 
 class Role(StrEnum):
     FACE = "face"
     STYLE = "style"
+    STYLE_BULK = "style-bulk"
     HOUSEKEEPING = "housekeeping"
 
 
@@ -54,14 +59,24 @@ def plan(role: Role, services: Services) -> Plan:
             from workers.style import style_tasks
 
             return Plan(
-                (Queue.STYLE_INTERACTIVE, Queue.STYLE_BULK),
+                (Queue.STYLE_INTERACTIVE,),
+                style_tasks(services),
+                services.settings.workers.style_threads,
+            )
+        case Role.STYLE_BULK:
+            from workers.style import style_tasks
+
+            return Plan(
+                (Queue.STYLE_BULK,),
                 style_tasks(services),
                 services.settings.workers.style_threads,
             )
         case Role.HOUSEKEEPING:
+            from workers.feeding import FEED_EVERY_S
             from workers.housekeeping import SWEEP_EVERY_S, housekeeping_tasks
 
-            return Plan((Queue.HOUSEKEEPING,), housekeeping_tasks(services), 1, {Task.SWEEP: SWEEP_EVERY_S})
+            schedule = {Task.SWEEP: SWEEP_EVERY_S, Task.FEED: FEED_EVERY_S}
+            return Plan((Queue.HOUSEKEEPING,), housekeeping_tasks(services), len(schedule), schedule)
 
 
 def _register(app: Celery, task: Task, handler: Handler) -> None:
@@ -86,6 +101,8 @@ def _beat_schedule(work: Plan) -> dict[str, dict[str, object]]:
 
 def run(role: Role, services: Services) -> int:
     """Consume the role's queues until a signal ends the process; its exit status."""
+    if role is Role.STYLE_BULK:
+        os.nice(BULK_NICENESS)  # before torch starts its threads: those that run already would not follow
     work = plan(role, services)
     settings = services.settings
     name = f"{role.value}@{socket.gethostname()}-{os.getpid()}"
@@ -94,13 +111,19 @@ def run(role: Role, services: Services) -> int:
     for task, handler in work.tasks.items():
         _register(app, task, handler)
     app.conf.beat_schedule = _beat_schedule(work)
+    # In a thread: the process that Celery forks for it by default would survive this one's sudden death. The
+    # schedule is in memory: what it sends is idempotent.
+    beat = beats.Service(app, max_interval=1, scheduler_cls=beats.Scheduler)
 
     def ready(**_: object) -> None:
         signs.start()
+        if work.schedule:
+            threading.Thread(target=beat.start, name="beat", daemon=True).start()
         log.info("ready", worker=name, queues=[queue.value for queue in work.queues])
 
     def leaving(**_: object) -> None:
         signs.stop()
+        beat.stop()
 
     worker_ready.connect(ready, weak=False)
     worker_shutting_down.connect(leaving, weak=False)
@@ -115,8 +138,6 @@ def run(role: Role, services: Services) -> int:
         pool="threads",
         concurrency=work.threads,
         queues=[queue.value for queue in work.queues],
-        beat=bool(work.schedule),
-        scheduler="celery.beat:Scheduler",  # in memory: what it sends is idempotent
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,

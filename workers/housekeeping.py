@@ -1,13 +1,15 @@
-"""Housekeeping: jobs whose message or worker was lost are published again, jobs that are over are ended."""
+"""Housekeeping: jobs whose message or worker was lost are published again, those that are over end; batches are fed."""
 
 from collections.abc import Mapping
 
 import structlog
 
+from shared.batches import BatchStore
 from shared.errors import Unavailable
 from shared.queue import Task
 from shared.storage import upload_folder
 from workers.app import Handler
+from workers.feeding import Feeder
 from workers.services import Services
 
 log = structlog.get_logger("housekeeping")
@@ -28,4 +30,9 @@ def housekeeping_tasks(services: Services) -> Mapping[Task, Handler]:
         if done.published:
             log.info("published again", jobs=done.published)
 
-    return {Task.SWEEP: sweep}
+    settings = services.settings
+    batches = BatchStore(
+        services.redis, settings.redis.key_prefix, services.store, retention_seconds=settings.s3.image_seconds
+    )
+    feeder = Feeder(batches, services.jobs, services.store, window=settings.jobs.batch_window)
+    return {Task.SWEEP: sweep, Task.FEED: lambda _: feeder.feed()}

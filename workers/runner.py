@@ -25,7 +25,9 @@ from shared.storage import ObjectStore, upload_folder
 
 log = structlog.get_logger("worker")
 
-PROGRESS_INTERVAL_S = 0.25  # a client cannot see more, and each report costs a round trip
+PROGRESS_INTERVAL_S = 0.25  # a client cannot see more, and each event is kept for a day
+PROGRESS_SLOWDOWN = 400  # an event's interval grows with the job's age: an hour's still fit into its stream of 2,000
+OUTAGE_PAUSE_S = 1.0  # steps do not wait for a Redis that just failed to answer
 # Another attempt would end the same way; everything else is a fault and gets one.
 FINAL_ERRORS = (InvalidInput, NotFound, Conflict, NumericalError)
 
@@ -44,7 +46,9 @@ class Held:
     def __init__(self, jobs: JobStore, job: Job) -> None:
         self.job = job
         self._jobs = jobs
-        self._next_report = 0.0
+        self._began = time.monotonic()
+        self._next_event = 0.0
+        self._next_beat = 0.0
         self._beat = Beat.OK
 
     def renew(self) -> None:
@@ -55,19 +59,25 @@ class Held:
             return
 
     def report(self, progress: Progress) -> None:
-        """Tell how far the work is and whether to go on; cheap enough for every step.
+        """Tell how far the work is and learn whether to go on; a round trip to Redis, cheap enough for every step.
+
+        Events are limited: the last one and those with a preview are sent in any case.
 
         Raises:
             JobCancelled: somebody asked for that.
             LeaseLost: the job is no longer this worker's, or its deadline has passed.
         """
-        last = progress.done == progress.total
-        if last or time.monotonic() >= self._next_report:
-            self._next_report = time.monotonic() + PROGRESS_INTERVAL_S
-            try:
-                self._beat = self._jobs.beat(self.job, progress)
-            except Unavailable:
-                return
+        now = time.monotonic()
+        if now < self._next_beat:
+            return
+        told = progress.done == progress.total or progress.preview is not None or now >= self._next_event
+        try:
+            self._beat = self._jobs.beat(self.job, progress if told else None)
+        except Unavailable:
+            self._next_beat = time.monotonic() + OUTAGE_PAUSE_S
+            return
+        if told:
+            self._next_event = now + event_interval(now - self._began)
         match self._beat:
             case Beat.OK:
                 return
@@ -79,6 +89,11 @@ class Held:
     def progress(self, stage: str) -> Callable[[int, int], None]:
         """`report` for what counts (done, total) of one stage."""
         return lambda done, total: self.report(Progress(done=done, total=total, stage=stage))
+
+
+def event_interval(age: float) -> float:
+    """Seconds from one progress event to the next of a job that has been in work for `age` seconds."""
+    return max(PROGRESS_INTERVAL_S, age / PROGRESS_SLOWDOWN)
 
 
 Work = Callable[[P, Held], tuple[Message, Model]]

@@ -3,19 +3,26 @@
 import hashlib
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 
-from PIL import Image
+import structlog
+import torch
 from torch import Tensor
 
 from shared import images
-from shared.images import ImageLimits, Provenance
-from shared.ml.style import options
-from shared.ml.style.optimisation import Step
-from shared.ml.style.pixels import fit, resize, to_image, to_tensor
+from shared.errors import NeedsTooMuchMemory
+from shared.images import ImageLimits
+from shared.ml.style import colours, options
+from shared.ml.style.memory import TILE
+from shared.ml.style.optimisation import StyleImage
+from shared.ml.style.options import Colours, Preset
+from shared.ml.style.pixels import resize, to_image
+from shared.provenance import Provenance
 from shared.queue import Task
 from shared.schemas import (
     FineOptions,
+    Job,
     Message,
     Model,
     Progress,
@@ -24,94 +31,200 @@ from shared.schemas import (
     StylizationPayload,
     StylizationResult,
     StylizedImage,
+    UsedStyle,
 )
 from shared.storage import ObjectStore, image_key
+from shared.style_memory import Work
 from workers.app import Handler
+from workers.checkpoints import Checkpoints
+from workers.memory_gate import MemoryGate
 from workers.runner import Held
 from workers.services import Services
-from workers.style_models import StyleModels
+from workers.style_inputs import StyleInputs, StylePicture, read_inputs
+from workers.style_models import FastWork, FineWork, StyleModels
+from workers.style_progress import StepReporter
+from workers.visualise import visualisation_tasks
+
+log = structlog.get_logger("worker")
 
 
 def style_tasks(services: Services) -> Mapping[Task, Handler]:
     """Load and warm up the models; the task that uses them."""
-    worker = StyleWorker(StyleModels.load(services), services.store, services.limits)
+    every = services.settings.workers.checkpoint_seconds
+    models = StyleModels.load(services)
+    gate = MemoryGate(services.settings.limits.style_memory_bytes)
+    worker = StyleWorker(models, services.store, services.limits, gate, checkpoint_seconds=every)
     run = services.runner.run
-    return {Task.STYLIZE: lambda job_id: run(job_id, StylizationPayload, worker.stylize)}
+    painting: dict[Task, Handler] = {Task.STYLIZE: lambda job_id: run(job_id, StylizationPayload, worker.stylize)}
+    return {**painting, **visualisation_tasks(services, models)}
+
+
+@dataclass(frozen=True, eq=False)
+class _Painted:
+    """A picture (1, 3, H, W) in [0, 1], what made it, and of an optimisation the costs and all its options."""
+
+    pixels: Tensor
+    model: Model
+    costs: StyleCosts | None = None
+    fine: FineOptions | None = None
 
 
 class StyleWorker:
-    def __init__(self, models: StyleModels, store: ObjectStore, limits: ImageLimits) -> None:
+    def __init__(
+        self,
+        models: StyleModels,
+        store: ObjectStore,
+        limits: ImageLimits,
+        gate: MemoryGate,
+        *,
+        checkpoint_seconds: float,
+    ) -> None:
         self._models = models
+        self._gate = gate
         self._store = store
         self._limits = limits
+        self._checkpoint_seconds = checkpoint_seconds
 
     def stylize(self, payload: StylizationPayload, held: Held) -> tuple[Message, Model]:
         """Paint, store the picture under the job's key, say what it cost."""
         started = time.monotonic()
-        style_data = self._store.get(payload.style_key)
-        content = self._picture(self._store.get(payload.content_key), payload.size)
-        match payload.mode:
-            case StyleMode.FAST:
-                model, costs = self._models.fast_model, None
-                style_name = hashlib.sha256(style_data).hexdigest()
-                held.report(Progress(done=0, total=1, stage="painting"))
-                style = to_tensor(images.decode(style_data, self._limits))
-                painted = self._models.paint_fast(content, style, style_name=style_name, strength=payload.strength)
-                held.report(Progress(done=1, total=1, stage="painting"))
-            case StyleMode.FINE:
-                model = self._models.fine_model
-                style = self._picture(style_data, payload.size)
-                painted, costs = self._fine(content, style, payload.fine or FineOptions(), held)
-        picture = self._keep(to_image(painted), payload, held, model)
+        inputs = read_inputs(payload, self._store.get, self._limits)
+        painted = self._paint_in_turn(payload, inputs, held)
+        if painted is None:
+            log.warning("out of memory: again in tiles", job=held.job.id, size=payload.size)
+            self._models.free_memory()
+            return self.stylize(payload.model_copy(update={"tiled": True}), held)
+        shown = to_image(colours.after(painted.pixels, inputs.content, payload.colours))
+        data = images.encode(shown, payload.format, _provenance(payload, painted), alpha=inputs.alpha)
         result = StylizationResult(
-            image=picture,
+            image=self._keep(data, shown.size, payload.format.media_type, held.job),
             mode=payload.mode,
-            style_id=payload.style_id,
-            costs=costs,
+            style_id=payload.styles[0].style_id if len(payload.styles) == 1 else None,
+            styles=[UsedStyle(style_id=one.style_id, weight=one.weight) for one in payload.styles],
+            strength=payload.strength,
+            colours=payload.colours,
+            tiled=payload.tiled,
+            fine=painted.fine,
+            costs=painted.costs,
+            memory_bytes=memory_bytes(payload, inputs),
             seconds=round(time.monotonic() - started, 3),
         )
-        return result, model
+        return result, painted.model
 
-    def _fine(self, content: Tensor, style: Tensor, asked: FineOptions, held: Held) -> tuple[Tensor, StyleCosts]:
-        chosen = fine_options(asked)
+    def _paint_in_turn(self, payload: StylizationPayload, inputs: StyleInputs, held: Held) -> _Painted | None:
+        """Paint when there is memory for it; None when the device had too little, but tiles may help."""
 
-        def report(step: Step) -> None:
-            held.report(Progress(done=step.step, total=chosen.steps, stage="optimising", cost=step.cost))
+        def waiting() -> None:
+            held.report(Progress(done=0, total=1, stage="waiting for memory"))
 
-        done = self._models.paint_fine(content, style, chosen, on_step=report)
+        try:
+            with self._gate.inside(memory_bytes(payload, inputs), waiting=waiting):
+                return self._paint(payload, inputs, held)
+        except torch.OutOfMemoryError:
+            if payload.tiled:
+                raise NeedsTooMuchMemory(
+                    f"The device's memory does not suffice for size={payload.size}, not even in tiles: ask for less."
+                ) from None
+            return None
+
+    def _paint(self, payload: StylizationPayload, inputs: StyleInputs, held: Held) -> _Painted:
+        styles = [_recoloured(style, inputs.content, payload.colours) for style in inputs.styles]
+        match payload.mode:
+            case StyleMode.FAST:
+                return self._fast(payload, inputs, styles, held)
+            case StyleMode.FINE:
+                return self._fine(payload, inputs, styles, held)
+
+    def _fast(
+        self, payload: StylizationPayload, inputs: StyleInputs, styles: list[StylePicture], held: Held
+    ) -> _Painted:
+        held.report(Progress(done=0, total=1, stage="painting"))
+        tile = TILE if payload.tiled else None
+        pixels = self._models.paint_fast(FastWork(inputs.content, styles, payload.strength, tile))
+        held.report(Progress(done=1, total=1, stage="painting"))
+        by_look = any(style.pixels is None for style in styles)
+        return _Painted(pixels, self._models.look_model if by_look else self._models.fast_model)
+
+    def _fine(
+        self, payload: StylizationPayload, inputs: StyleInputs, styles: list[StylePicture], held: Held
+    ) -> _Painted:
+        chosen = fine_options(payload)
+
+        def shown(pixels: Tensor) -> Tensor:
+            small = resize(inputs.content, *pixels.shape[2:])
+            return colours.after(pixels, small, payload.colours)
+
+        with Checkpoints(self._store, held.job, every=self._checkpoint_seconds) as checkpoints:
+            work = FineWork(
+                inputs.content,
+                [StyleImage(one.pixels, one.weight, one.mask) for one in styles if one.pixels is not None],
+                chosen,
+                init=inputs.init,
+                keep=inputs.keep,
+                tile=TILE if payload.tiled else None,
+                state=checkpoints.last(),
+            )
+            reporter = StepReporter(held, self._store, checkpoints, preview_every=payload.preview_every, shown=shown)
+            done = self._models.paint_fine(work, on_step=reporter)
         costs = StyleCosts(
             content=done.last.content_cost,
             style=done.last.style_cost,
             total=done.last.cost,
             style_at_start=done.first.style_cost,
         )
-        return done.image, costs
+        return _Painted(done.image, self._models.fine_model, costs, used_options(payload, chosen))
 
-    def _picture(self, data: bytes, long_side: int) -> Tensor:
-        """(1, 3, H, W) float32 RGB in [0, 1], the longer side as asked, the shape kept."""
-        image = images.decode(data, self._limits)
-        return resize(to_tensor(image), *fit(image.width, image.height, long_side))
-
-    def _keep(self, image: Image.Image, payload: StylizationPayload, held: Held, model: Model) -> StylizedImage:
-        asked = payload.model_dump(exclude_none=True, exclude={"content_key", "style_key"}, mode="json")
-        provenance = Provenance(
-            software=f"Likeness {version('likeness')}",
-            model=f"{model.name} {model.digest}",
-            settings=" ".join(f"{name}={value}" for name, value in asked.items()),
-        )
-        data = images.encode(image, payload.format, provenance)
-        job = held.job
-        self._store.put(image_key(job.tenant, job.id, payload.format.media_type), data, payload.format.media_type)
+    def _keep(self, data: bytes, size: tuple[int, int], media_type: str, job: Job) -> StylizedImage:
+        self._store.put(image_key(job.tenant, job.id, media_type), data, media_type)
+        width, height = size
         return StylizedImage(
             url=f"/v1/jobs/{job.id}/image",
-            media_type=payload.format.media_type,
-            width=image.width,
-            height=image.height,
+            media_type=media_type,
+            width=width,
+            height=height,
             bytes=len(data),
             sha256=hashlib.sha256(data).hexdigest(),
         )
 
 
-def fine_options(asked: FineOptions) -> options.FineOptions:
-    """What was asked for, with the defaults of the model code for the rest."""
-    return options.FineOptions(**asked.model_dump(exclude_none=True))
+def fine_options(payload: StylizationPayload) -> options.FineOptions:
+    """What was asked for: the preset, and what was said beside it."""
+    given = (payload.fine or FineOptions()).model_dump(exclude_none=True)
+    return options.FineOptions.of(given.pop("preset", Preset.BALANCED), strength=payload.strength, **given)
+
+
+def memory_bytes(payload: StylizationPayload, inputs: StyleInputs) -> int:
+    """What the gateway reckoned with when it let the job in, at this size."""
+    height, width = inputs.content.shape[2:]
+    masks = sum(one.mask is not None for one in inputs.styles) + (inputs.keep is not None)
+    chosen = fine_options(payload) if payload.mode is StyleMode.FINE else None
+    work = Work(payload.mode, payload.tiled, chosen, len(inputs.styles), masks)
+    return work.memory_bytes(width, height)
+
+
+def used_options(payload: StylizationPayload, chosen: options.FineOptions) -> FineOptions:
+    """Every option as it was used; `levels` and `learning_rate` are None where they follow from the rest."""
+    asked = payload.fine or FineOptions()
+    values = {name: getattr(chosen, name) for name in FineOptions.model_fields if name != "preset"}
+    return FineOptions(preset=asked.preset or Preset.BALANCED, **values)
+
+
+def _recoloured(style: StylePicture, content: Tensor, kept: Colours) -> StylePicture:
+    """The style's picture as it is painted with; its name says for which content when it depends on that."""
+    if style.pixels is None or kept is Colours.STYLE:
+        return style
+    name = f"{style.name} {kept} {hashlib.sha256(content.numpy().tobytes()).hexdigest()}"
+    return replace(style, name=name, pixels=colours.before(style.pixels, content, kept))
+
+
+def _provenance(payload: StylizationPayload, painted: _Painted) -> Provenance:
+    """What the picture says about itself: the styles by their ids ("upload" for a picture that was sent)."""
+    asked = payload.model_dump(include={"mode", "size", "format", "strength", "colours", "tiled"}, mode="json")
+    if painted.fine:
+        asked |= painted.fine.model_dump(exclude_none=True, mode="json")
+    styles = ",".join(f"{one.style_id or 'upload'}:{one.weight:g}" for one in payload.styles)
+    return Provenance(
+        software=f"Likeness {version('likeness')}",
+        model=f"{painted.model.name} {painted.model.digest}",
+        settings=" ".join([f"styles={styles}", *(f"{name}={value}" for name, value in asked.items())]),
+    )

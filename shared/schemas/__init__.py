@@ -1,6 +1,7 @@
 """Everything that travels between gateway, queue and worker, by topic."""
 
 from shared.schemas.base import ID_PATTERN, Id, Message, Model
+from shared.schemas.batches import Batch, BatchItem, BatchStatus, ItemOutcome, ItemStatus
 from shared.schemas.choices import LivenessRequirement, LivenessState, PassiveStatus, Priority, StyleMode
 from shared.schemas.galleries import (
     Calibration,
@@ -26,9 +27,12 @@ from shared.schemas.payloads import (
     RecognitionPayload,
     ReembeddingPayload,
     RegistrationPayload,
+    StyleInput,
     StylizationPayload,
     TrainingPayload,
     VerificationPayload,
+    VisualisationKind,
+    VisualisationPayload,
 )
 from shared.schemas.results import (
     CalibrationResult,
@@ -55,11 +59,16 @@ from shared.schemas.results import (
     StylizationResult,
     StylizedImage,
     TrainingResult,
+    UsedStyle,
     VerificationResult,
+    VisualisationResult,
 )
 
 __all__ = [
     "ID_PATTERN",
+    "Batch",
+    "BatchItem",
+    "BatchStatus",
     "Calibration",
     "CalibrationPayload",
     "CalibrationResult",
@@ -81,6 +90,8 @@ __all__ = [
     "Gallery",
     "GalleryRules",
     "Id",
+    "ItemOutcome",
+    "ItemStatus",
     "Job",
     "JobError",
     "JobEvent",
@@ -114,12 +125,17 @@ __all__ = [
     "RegistrationResult",
     "Result",
     "StyleCosts",
+    "StyleInput",
     "StyleMode",
     "StylizationPayload",
     "StylizationResult",
     "StylizedImage",
     "TrainingPayload",
     "TrainingResult",
+    "UsedStyle",
     "VerificationPayload",
     "VerificationResult",
+    "VisualisationKind",
+    "VisualisationPayload",
+    "VisualisationResult",
 ]

@@ -21,6 +21,7 @@ class JobType(StrEnum):
     TRAINING = "training"
     LIVENESS_CHECK = "liveness_check"
     STYLIZATION = "stylization"
+    VISUALISATION = "visualisation"
 
 
 class JobStatus(StrEnum):
@@ -41,6 +42,10 @@ class Progress(Message):
     total: int
     stage: str
     cost: float | None = Field(None, description="of an optimisation, at this step")
+    content_cost: float | None = None
+    style_cost: float | None = None
+    eta_seconds: float | None = Field(None, description="estimated time to the end")
+    preview: str | None = Field(None, description="path of a small JPEG of the picture as it is")
 
 
 class JobError(Message):

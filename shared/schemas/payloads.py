@@ -1,10 +1,11 @@
 """What a job is to do: from the gateway to a worker. Pictures travel as object keys, never as bytes."""
 
 from collections.abc import Mapping
+from enum import StrEnum
 
 from shared.images import ImageFormat
 from shared.ml.face.training.options import Mining
-from shared.ml.style.options import Init, Optimiser
+from shared.ml.style.options import Colours, Init, Optimiser, Pooling, Preset
 from shared.schemas.base import Message, Model
 from shared.schemas.choices import LivenessRequirement, StyleMode
 from shared.schemas.galleries import PolicyKind
@@ -89,20 +90,51 @@ class RegistrationPayload(Message):
     weights_key: str
 
 
+class VisualisationKind(StrEnum):
+    """What a visualisation shows: patches that activate a layer's units, or what layers keep of a picture."""
+
+    UNITS = "units"
+    CONTENT = "content"
+    STYLE = "style"
+
+
+class VisualisationPayload(Message):
+    archive_key: str  # a ZIP of pictures
+    kind: VisualisationKind
+    layer: str | None  # of kind units
+    units: tuple[int, ...] | None  # None: the most telling ones are chosen
+    seed: int = 0
+
+
+class StyleInput(Message):
+    """A style of a stylisation: a picture in the object store, or a named look of the fast network."""
+
+    key: str | None = None
+    look: str | None = None
+    style_id: str | None = None
+    weight: float = 1.0  # relative, where several styles share a place
+    mask_key: str | None = None  # white: where this style goes
+
+
 class StylizationPayload(Message):
     content_key: str
-    style_key: str
-    style_id: str | None
+    styles: tuple[StyleInput, ...]
     mode: StyleMode
     size: int
     format: ImageFormat
     strength: float = 1.0
+    colours: Colours = Colours.STYLE
+    tiled: bool = False
     fine: "FineOptions | None" = None
+    init_key: str | None = None
+    keep_key: str | None = None  # a mask, white: what is left alone
+    preview_every: int | None = None  # steps
 
 
 class FineOptions(Message):
     """Options of the optimisation (Gatys, arXiv:1508.06576); None takes the default of shared.ml.style."""
 
+    preset: Preset | None = None
     steps: int | None = None
     alpha: float | None = None
     beta: float | None = None
@@ -111,6 +143,8 @@ class FineOptions(Message):
     style_layers: Mapping[str, float] | None = None
     init: Init | None = None
     optimiser: Optimiser | None = None
+    pooling: Pooling | None = None
+    levels: int | None = None
     learning_rate: float | None = None
     seed: int | None = None
 
@@ -128,4 +162,5 @@ Payload = (
     | RegistrationPayload
     | LivenessCheckPayload
     | StylizationPayload
+    | VisualisationPayload
 )

@@ -5,9 +5,11 @@ from typing import Literal
 from pydantic import Field
 
 from shared.ml.face.verification import Verdict
+from shared.ml.style.options import Colours
 from shared.schemas.base import Message, Model
 from shared.schemas.choices import PassiveStatus, StyleMode
 from shared.schemas.galleries import Calibration
+from shared.schemas.payloads import FineOptions
 
 
 class FaceBox(Message):
@@ -212,11 +214,30 @@ class StyleCosts(Message):
     style_at_start: float
 
 
+class UsedStyle(Message):
+    style_id: str | None = Field(None, description="of the library; null for a picture that was sent")
+    weight: float
+
+
 class StylizationResult(Message):
     image: StylizedImage
     mode: StyleMode
-    style_id: str | None = None
+    style_id: str | None = Field(None, description="of the only style; `styles` has them all")
+    styles: list[UsedStyle] = Field(default_factory=list, description="in the order of the request")
+    strength: float = 1.0
+    colours: Colours = Colours.STYLE
+    tiled: bool = Field(False, description="also true when the device's memory made it necessary")
+    fine: FineOptions | None = Field(None, description="of the optimisation, with all that was not asked for")
     costs: StyleCosts | None = Field(None, description="of the optimisation; null in fast mode")
+    memory_bytes: int | None = Field(None, description="that were reckoned with; the estimate of the same size")
+    seconds: float
+
+
+class VisualisationResult(Message):
+    layer: str | None
+    units: list[int] = Field(description="shown on the sheet, in its order; empty for reconstructions")
+    pictures: int = Field(description="of the archive that were used")
+    problems: list[FileProblem]
     seconds: float
 
 
@@ -232,4 +253,5 @@ Result = (
     | RegistrationResult
     | LivenessCheckResult
     | StylizationResult
+    | VisualisationResult
 )

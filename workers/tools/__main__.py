@@ -9,10 +9,12 @@ from workers.tools.calibrate import calibrate
 from workers.tools.console import complain
 from workers.tools.evaluate import evaluate
 from workers.tools.evaluate_liveness import evaluate_liveness
+from workers.tools.evaluate_style import evaluate_style
 from workers.tools.train import train
+from workers.tools.visualise import visualise
 
 app = typer.Typer(
-    help="Measure, calibrate and train face models on folders of photos.",
+    help="Measure, calibrate and train face models on folders of photos; measure and look into style transfer.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -21,6 +23,8 @@ app.command()(evaluate)
 app.command()(calibrate)
 app.command()(evaluate_liveness)
 app.command()(train)
+app.command()(evaluate_style)
+app.command()(visualise)
 
 
 def main() -> int:

@@ -1,0 +1,115 @@
+-- One batch's life. Every operation is one atomic step, timed by the server's clock, and may be repeated.
+-- Called as EVALSHA sha 0 <prefix> <operation> <batch> <argument>...
+--
+--   batch:{id}           hash  tenant, state, total, next (the first item not handed out), done, failed, cancelled,
+--                              created_at, started_at, finished_at, pace (s from one item's end to the next), last
+--   batch-flight:{id}    hash  number of an item whose job should exist -> how often it had to be begun anew
+--   batch-outcomes:{id}  hash  number of an item -> what became of it, until the batch is finished
+--   batches:{tenant}     zset  id -> when it was accepted, for listing
+--   batches              zset  id -> when it was accepted, for every unfinished batch
+-- States: running <-> paused; cancelling; succeeded, failed or cancelled when it is finished.
+
+local prefix, operation, id = ARGV[1], ARGV[2], ARGV[3]
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
+
+local record = prefix .. 'batch:' .. id
+local flight, outcomes = prefix .. 'batch-flight:' .. id, prefix .. 'batch-outcomes:' .. id
+local UNFINISHED = prefix .. 'batches'
+local PACE_WEIGHT = 0.9 -- of the past in the running mean, per item
+
+local function stamp(value) return string.format('%.6f', value) end
+local function field(name) return redis.call('HGET', record, name) end
+local function number(name) return tonumber(field(name) or '0') end
+local function set(...) redis.call('HSET', record, ...) end
+
+local operations = {}
+
+function operations.create(tenant, total, retention)
+  if field('state') then return 'ok' end
+  set('id', id, 'tenant', tenant, 'state', 'running', 'total', total, 'next', 0, 'done', 0, 'failed', 0,
+      'cancelled', 0, 'created_at', stamp(now))
+  redis.call('ZADD', prefix .. 'batches:' .. tenant, stamp(now), id)
+  redis.call('ZREMRANGEBYSCORE', prefix .. 'batches:' .. tenant, '-inf', stamp(now - 2 * retention))
+  redis.call('ZADD', UNFINISHED, stamp(now), id)
+  return 'ok'
+end
+
+-- Pause, resume or cancel, as far as the state lets it.
+function operations.turn(tenant, wanted)
+  local state = field('state')
+  if field('tenant') ~= tenant then return 'missing' end
+  if state == wanted then return 'ok' end
+  if state ~= 'running' and state ~= 'paused' then return 'over' end
+  set('state', wanted)
+  if wanted == 'running' then set('last', stamp(now)) end -- the pause is no measure of the pace
+  return 'ok'
+end
+
+-- Hand out further items, so that at most `most` are in flight.
+function operations.take(most)
+  if field('state') ~= 'running' then return 0 end
+  local first, total = number('next'), number('total')
+  local count = math.min(tonumber(most) - redis.call('HLEN', flight), total - first)
+  if count <= 0 then return 0 end
+  for item = first, first + count - 1 do redis.call('HSET', flight, item, 0) end
+  set('next', first + count)
+  if not field('started_at') then set('started_at', stamp(now), 'last', stamp(now)) end
+  return count
+end
+
+-- Begin an item anew under another job, unless somebody did.
+function operations.again(item, round)
+  if redis.call('HGET', flight, item) == round then redis.call('HINCRBY', flight, item, 1) end
+  return 'ok'
+end
+
+-- Record outcomes, as triples of item, counter (done, failed, cancelled) and text. Each item counts once.
+function operations.settle(...)
+  local given, settled = {...}, 0
+  for i = 1, #given, 3 do
+    if redis.call('HDEL', flight, given[i]) == 1 then
+      redis.call('HSET', outcomes, given[i], given[i + 2])
+      redis.call('HINCRBY', record, given[i + 1], 1)
+      settled = settled + 1
+    end
+  end
+  if settled > 0 then
+    local each = (now - number('last')) / settled
+    local former = tonumber(field('pace') or each)
+    local weight = PACE_WEIGHT ^ settled
+    set('pace', stamp(weight * former + (1 - weight) * each), 'last', stamp(now))
+  end
+  return settled
+end
+
+-- Is there nothing left to do but to finish?
+local function over()
+  local state = field('state')
+  if redis.call('HLEN', flight) > 0 then return false end
+  return state == 'cancelling' or (state == 'running' or state == 'paused') and number('next') >= number('total')
+end
+
+function operations.over() return over() and 1 or 0 end
+
+-- Forget a batch whose items are gone.
+function operations.drop(tenant)
+  redis.call('ZREM', UNFINISHED, id)
+  redis.call('ZREM', prefix .. 'batches:' .. tenant, id)
+  return redis.call('DEL', record, flight, outcomes)
+end
+
+-- The outcomes are in the object store now.
+function operations.finish(retention)
+  if not over() then return 0 end
+  local done, ended, total = number('done'), number('done') + number('failed'), number('total')
+  local outcome = done > 0 and 'succeeded' or 'failed'
+  if field('state') == 'cancelling' and ended < total then outcome = 'cancelled' end
+  set('state', outcome, 'cancelled', total - ended, 'finished_at', stamp(now))
+  redis.call('ZREM', UNFINISHED, id)
+  redis.call('EXPIRE', outcomes, 600) -- for whoever is reading them right now
+  redis.call('EXPIRE', record, retention)
+  return 1
+end
+
+return operations[operation](unpack(ARGV, 4))
