@@ -9,6 +9,7 @@ from flask import Request
 from werkzeug.routing import BaseConverter
 
 from gateway import (
+    batches,
     calibrations,
     detections,
     docs,
@@ -29,6 +30,7 @@ from gateway import (
     stylizations,
     trainings,
     verifications,
+    visualisations,
 )
 from gateway.context import EXTENSION, Context, Services
 from gateway.operations import operation_of
@@ -93,7 +95,9 @@ def create_app(settings: Settings, services: Services) -> APIFlask:
         trainings,
         liveness,
         stylizations,
+        batches,
         styles,
+        visualisations,
         jobs,
         health,
         docs,

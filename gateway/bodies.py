@@ -22,7 +22,7 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from gateway.errors import InvalidBase64, InvalidId, MalformedBody, UnsupportedMediaType
 from gateway.expectations import expectation
 from shared.errors import InvalidField, InvalidInput
-from shared.schemas import ID_PATTERN
+from shared.schemas import ID_PATTERN, Id
 
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
@@ -44,14 +44,34 @@ class Part:
     """Marks a field that is not plain text in a multipart body."""
 
     read: Callable[[str, str], Any] | None = None  # (name, text) -> value; None: the part is a file
-    many: bool = False  # several files under one name, in their order
+    many: bool = False  # several under one name, in their order
 
 
-def _json_text(name: str, text: str) -> Any:
-    try:
-        return _loads(text)
-    except MalformedBody:
-        raise InvalidField(f'`{name}` must be JSON text, for example {{"conv4_2": 1}}.') from None
+def _json_text(example: str) -> Callable[[str, str], Any]:
+    def read(name: str, text: str) -> Any:
+        try:
+            return _loads(text)
+        except MalformedBody:
+            raise InvalidField(f"`{name}` must be JSON text, for example {example}.") from None
+
+    return read
+
+
+def _as_sent(_: str, text: str) -> str:
+    return text
+
+
+def _several(value: Any) -> Any:
+    """A list, of one where the value is not in a list, empty for null."""
+    match value:
+        case None:
+            return ()
+        case list():
+            return tuple(value)
+        case tuple():
+            return value
+        case _:
+            return (value,)
 
 
 def _decode_base64(value: Any) -> Any:
@@ -67,7 +87,9 @@ def _decode_base64(value: Any) -> Any:
 
 FILE = Part()
 FILES = Part(many=True)
-JSON_TEXT = Part(_json_text)
+JSON_TEXT = Part(_json_text('{"conv4_2": 1}'))
+JSON_LIST = Part(_json_text("[0.7, 0.3]"))
+TEXTS = Part(_as_sent, many=True)
 IMAGE_SCHEMA = {
     "type": "string",
     "contentEncoding": "base64",
@@ -78,6 +100,8 @@ _Image = Annotated[bytes, BeforeValidator(_decode_base64), WithJsonSchema(IMAGE_
 ImageFile = Annotated[_Image, FILE]
 OptionalImageFile = Annotated[_Image | None, FILE]
 ImageFiles = Annotated[tuple[_Image, ...], FILES]
+AnyImageFiles = Annotated[tuple[_Image, ...], BeforeValidator(_several), FILES]  # none, one or several
+AnyIds = Annotated[tuple[Id, ...], BeforeValidator(_several), TEXTS]
 
 
 def _file(media_type: str, description: str) -> WithJsonSchema:
@@ -95,6 +119,11 @@ _Base64 = BeforeValidator(_decode_base64)
 _Archive = Annotated[bytes, _Base64, _file("application/zip", "a ZIP with a folder of photos per person")]
 ArchiveFile = Annotated[_Archive, FILE]
 OptionalArchiveFile = Annotated[_Archive | None, FILE]
+_Pictures = Annotated[bytes, _Base64, _file("application/zip", "a ZIP of pictures")]
+PicturesFile = Annotated[_Pictures, FILE]
+OptionalPicturesFile = Annotated[_Pictures | None, FILE]
+_Lines = Annotated[bytes, _Base64, _file("application/jsonl", "JSON lines")]
+OptionalLinesFile = Annotated[_Lines | None, FILE]
 _Pairs = Annotated[bytes, _Base64, _file("text/plain", "pairs to judge in the ten folds, as LFW's pairs.txt has them")]
 OptionalPairsFile = Annotated[_Pairs | None, FILE]
 ManifestFile = Annotated[bytes, _Base64, _file("application/json", "the model's manifest.json"), FILE]
@@ -123,9 +152,7 @@ def read_body(model: type[T], *, optional: bool = False) -> T:
             case "multipart/form-data":
                 return _validate(model, lambda: model.model_validate(_multipart(model, request)))
             case "application/json":
-                raw = _raw_body()
-                _loads(raw)  # pydantic's own parser does not notice repeated members
-                return _validate(model, lambda: model.model_validate_json(raw, strict=True))
+                return read_json(model, _raw_body())
             case "" if optional and not _raw_body():
                 return model()
             case other:
@@ -134,6 +161,16 @@ def read_body(model: type[T], *, optional: bool = False) -> T:
                 )
     except (ClientDisconnected, OSError):
         raise MalformedBody("The body ended before it was complete.") from None
+
+
+def read_json(model: type[T], raw: bytes) -> T:
+    """JSON text that lies inside a body as a `model`, judged as a body is.
+
+    Raises:
+        MalformedBody, InvalidField, InvalidId, InvalidBase64
+    """
+    _loads(raw)  # pydantic's own parser does not notice repeated members
+    return _validate(model, lambda: model.model_validate_json(raw, strict=True))
 
 
 def read_query(model: type[T]) -> T:
@@ -156,11 +193,12 @@ def _multipart(model: type[Body], incoming: Request) -> dict[str, Any]:
     parts = {name: part for name, field in model.model_fields.items() for part in _marks(field.metadata)}
     _refuse_repeated(form, files, but={name for name, part in parts.items() if part.many})
     values: dict[str, Any] = {}
-    for name, text in form.items():
+    for name, texts in form.lists():
         part = parts.get(name)
         if part in {FILE, FILES}:
             raise InvalidField(f"`{name}` must be a file part (with a filename), not text.")
-        values[name] = part.read(name, text) if part and part.read else text
+        read = [part.read(name, text) if part and part.read else text for text in texts]
+        values[name] = read if part and part.many else read[0]
     for name, sent in files.lists():
         if name in model.model_fields and parts.get(name) not in {FILE, FILES}:
             raise InvalidField(f"`{name}` must be text, not a file part.")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from flask import current_app, g
 
+from shared.batches import BatchStore
 from shared.face_models import FaceModelStore
 from shared.gallery_store import GalleryStore
 from shared.jobs import JobStore
@@ -13,6 +14,7 @@ from shared.liveness_sessions import LivenessSessions
 from shared.presence import Presence
 from shared.settings import Settings
 from shared.storage import ObjectStore
+from shared.styles import StyleLibrary
 
 if TYPE_CHECKING:
     from gateway.auth import ApiKey, KeyStore
@@ -31,7 +33,12 @@ class Services:
     keys: "KeyStore"
     presence: Presence
     liveness: LivenessSessions
+    batches: BatchStore
     stopping: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def styles(self) -> StyleLibrary:
+        return StyleLibrary(self.store)
 
     @property
     def face_models(self) -> FaceModelStore:

@@ -24,7 +24,7 @@ from gunicorn.http.errors import ParseException
 from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import HTTPException
 
-from gateway.context import context, request_id
+from gateway.context import request_id
 from shared.errors import (
     Conflict,
     ImageTooLarge,
@@ -201,7 +201,6 @@ def _werkzeug(error: HTTPException) -> Response:
 
 
 def _sentence(error: HTTPException, status: int) -> str:
-    limits = context().settings.limits
     match status:
         case 404:
             return f"There is nothing at {request.path}. GET /openapi.json lists what there is."
@@ -209,7 +208,7 @@ def _sentence(error: HTTPException, status: int) -> str:
             return f"{request.path} does not take {request.method}."
         case 413:
             return (
-                f"The request body is too large: at most {limits.body_bytes:,} bytes are accepted, "
+                f"The request body is too large: at most {request.max_content_length:,} bytes are accepted, "
                 "and large values must be file fields."
             )
         case _:

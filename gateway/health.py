@@ -15,7 +15,7 @@ from shared.queue import Queue
 
 blueprint = APIBlueprint("health", __name__)
 
-SERVED = (Queue.FACE_INTERACTIVE, Queue.STYLE_INTERACTIVE)
+SERVED = (Queue.FACE_INTERACTIVE, Queue.STYLE_INTERACTIVE, Queue.STYLE_BULK)
 
 
 class Health(Document):

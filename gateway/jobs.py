@@ -27,11 +27,12 @@ from gateway.responses import (
 )
 from shared.errors import Conflict, InvalidField, JobNotFound, ObjectNotFound, Unavailable
 from shared.schemas import Job, JobEvent, JobStatus, JobType, StylizationResult
-from shared.storage import image_key, report_key
+from shared.storage import image_key, preview_key, report_key
 
 blueprint = APIBlueprint("jobs", __name__, url_prefix="/v1/jobs")
 
 EVENT_ID = r"[0-9]{1,19}-[0-9]{1,19}"  # two numbers that fit Redis's 64 bits
+STEP = r"[0-9]{1,6}"
 EVENT_STREAM = "text/event-stream"
 RECONNECT_MS = 2000
 REPORT_TYPES = {
@@ -53,6 +54,7 @@ SCOPES = {
     JobType.TRAINING: Scope.ADMIN,
     JobType.LIVENESS_CHECK: Scope.VERIFY,
     JobType.STYLIZATION: Scope.STYLISE,
+    JobType.VISUALISATION: Scope.STYLISE,
 }
 
 
@@ -120,11 +122,29 @@ def get_job_image(job: str) -> Response:
     return picture(data, made.media_type, made.sha256)
 
 
-@blueprint.get("/<id:job>/report/<id:file>")
-@operation(Operation({200: "*/*"}, scope=Scope.ADMIN, problems=(409,)))
-def get_job_report(job: str, file: str) -> Response:
-    """A file of the report that an evaluation or a training made; the job's links name them."""
+@blueprint.get("/<id:job>/previews/<id:step>")
+@operation(Operation({200: "image/jpeg"}))
+def get_job_preview(job: str, step: str) -> Response:
+    """A small picture of a stylization at one of its steps; the job's progress events name those there are.
+
+    Kept for a day.
+    """
     found = services().jobs.get(caller().tenant, job)
+    if not re.fullmatch(STEP, step):
+        raise ObjectNotFound(f"{step} is no number of a step")
+    data = services().store.get(preview_key(found.tenant, found.id, int(step)))
+    return picture(data, "image/jpeg", hashlib.sha256(data).hexdigest())
+
+
+@blueprint.get("/<id:job>/report/<id:file>")
+@operation(Operation({200: "*/*"}, problems=(403, 409)))
+def get_job_report(job: str, file: str) -> Response:
+    """A file of the report that an evaluation, a training or a visualisation made; the job's links name them.
+
+    Needs the scope that would start the job.
+    """
+    found = services().jobs.get(caller().tenant, job)
+    caller().require(SCOPES[found.type])
     made = REPORT_FILES.get(found.type, ())
     if file not in made:
         raise ObjectNotFound(f"{found.type.value} jobs make {', '.join(made) or 'no report'}.")

@@ -142,11 +142,17 @@ def _parameters(described: Operation, path: str) -> Iterator[Json]:
         schema = described.query.model_json_schema()
         for name, field in schema["properties"].items():
             description = field.get("description", "")
-            yield {"name": name, "in": "query", "description": description, "schema": field}
+            yield {"name": name, "in": "query", "description": description, "schema": _inlined(field, schema)}
     if described.waits:
         yield PREFER
     if path.endswith("/events"):
         yield LAST_EVENT_ID
+
+
+def _inlined(field: Json, schema: Json) -> Json:
+    """A field of a model without its reference to the model's own definitions."""
+    name = field.get("$ref", "").rsplit("/", 1)[-1]
+    return {**schema.get("$defs", {}).get(name, {}), **{key: value for key, value in field.items() if key != "$ref"}}
 
 
 def _responses(described: Operation, path: str) -> Json:

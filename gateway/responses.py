@@ -34,6 +34,7 @@ from shared.schemas import (
     StylizationResult,
     TrainingResult,
     VerificationResult,
+    VisualisationResult,
 )
 
 RESULTS: Mapping[JobType, type[Result]] = {
@@ -49,10 +50,12 @@ RESULTS: Mapping[JobType, type[Result]] = {
     JobType.TRAINING: TrainingResult,
     JobType.LIVENESS_CHECK: LivenessCheckResult,
     JobType.STYLIZATION: StylizationResult,
+    JobType.VISUALISATION: VisualisationResult,
 }
 REPORT_FILES: Mapping[JobType, tuple[str, ...]] = {
     JobType.EVALUATION: ("report.json", "report.md", "report.png"),
     JobType.TRAINING: ("report.json", "report.md", "curves.csv"),
+    JobType.VISUALISATION: ("sheet.png",),
 }
 WAIT_SLICE_S = 2.0  # a process that shuts down is noticed between slices
 
@@ -77,7 +80,7 @@ class JobLinks(Document):
     events: str
     cancel: str | None = optional("while the job is not finished")
     image: str | None = optional("of a stylization that succeeded")
-    report: list[str] | None = optional("files of the report, of an evaluation or a training that succeeded")
+    report: list[str] | None = optional("files of the report of a job that makes one and succeeded")
 
 
 class JobDocument(Document):

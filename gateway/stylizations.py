@@ -1,155 +1,160 @@
-"""`/v1/stylizations`: a content image painted in the style of another."""
+"""`/v1/stylizations`: a content image painted in the style of another, or of several."""
 
-from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Self
 
 from apiflask import APIBlueprint
 from flask import Response
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
+from gateway import style_options
 from gateway.auth import Scope
-from gateway.bodies import JSON_TEXT, Body, ImageFile, OptionalImageFile, read_body
+from gateway.bodies import AnyImageFiles, Body, ImageFile, OptionalImageFile, read_body, read_query
 from gateway.context import context
-from gateway.operations import accepts_job
-from gateway.responses import accept
-from shared import styles
-from shared.errors import ImageTooSmall, InvalidField
-from shared.images import ImageFormat
-from shared.ml.style import options
-from shared.ml.style.options import LAYERS, Init, Optimiser, check_layers
-from shared.schemas import FineOptions, Id, JobType, Priority, StyleMode, StylizationPayload
-from shared.settings import LimitSettings
+from gateway.operations import Operation, accepts_job, operation
+from gateway.responses import Document, accept, document
+from gateway.style_choice import ChosenStyles, StyleChoice, choose, numbered
+from gateway.style_options import LEAST_SHORT_SIDE, StyleOptions, check_shape, longest_side
+from shared.errors import InvalidField
+from shared.ml.style.options import Init
+from shared.schemas import JobType, Priority, StyleInput, StyleMode, StylizationPayload
+from shared.style_memory import Work, largest_side
 
 blueprint = APIBlueprint("stylizations", __name__, url_prefix="/v1/stylizations")
 
-LEAST_SIDE = 64
-LEAST_SHORT_SIDE = 16
-DEFAULT_SIDE = {StyleMode.FAST: 1024, StyleMode.FINE: 384}
-MOST = 1e12
+Sizes = Mapping[str, tuple[int, int]]
+
+MOST_SIDE = 100_000  # px, of an estimate
+SHAPE_TOLERANCE = 0.02  # of the aspect ratio: a smaller copy of a picture has rounded sides
 
 
-def _known_layers(layers: dict[str, float]) -> dict[str, float]:
-    check_layers(layers)
-    return layers
-
-
-Weight = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)]
-Layers = Annotated[
-    dict[str, Weight],
-    Field(min_length=1, json_schema_extra={"propertyNames": {"enum": list(LAYERS)}}),
-    AfterValidator(_known_layers),
-]
-LayerWeights = Annotated[Layers | None, JSON_TEXT]
-LAYERS_ARE = 'a JSON object of VGG-16 layers and their weights (0 or more), such as {"relu4_2": 1}'
-
-
-class Stylization(Body):
+class Stylization(StyleChoice, StyleOptions):
     content: ImageFile
-    style: OptionalImageFile = Field(None, description="style image; this or style_id")
-    style_id: Id | None = Field(None, description="id of a style of the library; this or style")
-    mode: StyleMode = Field(StyleMode.FAST, description="fast: one forward pass; fine: optimise the pixels")
-    size: int | None = Field(
-        None,
-        ge=LEAST_SIDE,
-        description="long side of the output, px; default: the content's, at most 1024 (fast) or 384 (fine)",
+    style_masks: AnyImageFiles = Field(
+        (), description="fine only: where each style goes (white), of the content's size; repeated, the styles' order"
     )
-    format: ImageFormat = ImageFormat.JPEG
-    strength: float | None = Field(
-        None,
-        ge=0,
-        le=1,
-        allow_inf_nan=False,
-        description="fast only: 0 keeps the content's look, 1 (default)",
-    )
-    steps: int | None = Field(None, ge=1, description="fine only, like all that follow but priority")
-    alpha: Weight | None = Field(None, description="weight of the content cost")
-    beta: Weight | None = Field(None, description="weight of the style cost")
-    tv_weight: Weight | None = Field(None, description="weight of the total variation")
-    content_layers: LayerWeights = Field(None, description=LAYERS_ARE)
-    style_layers: LayerWeights = Field(None, description=LAYERS_ARE)
-    init: Init | None = Field(None, description="where the pixels start")
-    optimiser: Optimiser | None = None
-    learning_rate: float | None = Field(None, gt=0, le=1000, allow_inf_nan=False)
-    seed: int | None = Field(None, ge=0, lt=2**32)
+    keep: OptionalImageFile = Field(None, description="fine only: what is left alone (white), of the content's size")
+    init_image: OptionalImageFile = Field(None, description="fine only: where the pixels start, with init=image")
+    preview_every: int | None = Field(None, ge=1, description="fine only: steps between two previews of a job's events")
     priority: Priority = Priority.INTERACTIVE
 
     @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        if (self.style is None) == (self.style_id is None):
-            raise InvalidField("Give exactly one of `style` (an image) and `style_id` (of GET /v1/styles).")
-        match self.mode:
-            case StyleMode.FAST if refused := [name for name, _ in self._fine_options()]:
-                raise InvalidField(f"Only for mode=fine: {', '.join(f'`{name}`' for name in refused)}.")
-            case StyleMode.FINE if self.strength is not None:
-                raise InvalidField("`strength` is only for mode=fast; in fine mode weigh `alpha` and `beta`.")
-            case StyleMode.FINE:
-                options.FineOptions(**dict(self._fine_options())).validated()
-            case StyleMode.FAST:
-                pass
+    def _masks_belong_to_styles(self) -> Self:
+        masks, count = len(self.style_masks), self.styles_count
+        if masks > count:
+            raise InvalidField(f"There are {masks} `style_masks` for {count} styles: one each at most.")
+        if self.init_image is not None and self.init is not Init.IMAGE:
+            raise InvalidField("`init_image` is where the pixels start with `init=image`: send that too.")
         return self
 
-    def pictures(self) -> dict[str, bytes]:
-        sent = {"content": self.content}
-        return sent if self.style is None else {**sent, "style": self.style}
+    def only_fine(self) -> Sequence[str]:
+        mine = ("style_masks", "keep", "init_image", "preview_every")
+        return (*super().only_fine(), *(name for name in mine if getattr(self, name)))
 
-    def fine_options(self) -> FineOptions | None:
-        return FineOptions(**dict(self._fine_options())) if self.mode is StyleMode.FINE else None
+    def has_start(self) -> bool:
+        return self.init_image is not None
 
-    def _fine_options(self) -> list[tuple[str, Any]]:
-        """Those that were given."""
-        given = ((name, getattr(self, name)) for name in FineOptions.model_fields)
-        return [(name, value) for name, value in given if value is not None]
+    def pictures(self, chosen: ChosenStyles) -> dict[str, bytes]:
+        """Every file of the job by its name."""
+        optional = {"keep": self.keep, "init_image": self.init_image}
+        return {
+            "content": self.content,
+            **chosen.files,
+            **self.masks(),
+            **{name: data for name, data in optional.items() if data is not None},
+        }
+
+    def masks(self) -> dict[str, bytes]:
+        return dict(numbered("style_masks", self.style_masks))
+
+
+class EstimateQuery(Body):
+    mode: StyleMode = Field(StyleMode.FAST, description="as it would be asked for")
+    width: int = Field(ge=LEAST_SHORT_SIDE, le=MOST_SIDE, description="of the output, px")
+    height: int = Field(ge=LEAST_SHORT_SIDE, le=MOST_SIDE, description="of the output, px")
+    tiled: bool = Field(False, description="as it would be asked for")
+
+
+class EstimateDocument(Document):
+    memory_bytes: int = Field(description="that painting a picture of this size needs")
+    budget_bytes: int = Field(description="that one stylisation may use")
+    fits: bool = Field(description="whether such a stylisation would be accepted")
+    largest_size: int = Field(description="long side, px, of the largest picture of this shape that is accepted")
+    largest_size_tiled: int = Field(description="the same with tiled=true")
+
+
+@blueprint.get("/estimate")
+@operation(Operation({200: EstimateDocument}, scope=Scope.STYLISE, query=EstimateQuery))
+def estimate() -> Response:
+    """What a stylisation of that size would need of a worker's memory."""
+    asked, limits = read_query(EstimateQuery), context().settings.limits
+    shape, budget = (asked.width, asked.height), limits.style_memory_bytes
+    longest = longest_side(asked.mode, limits)
+    work = Work(asked.mode, asked.tiled)
+    needed = work.memory_bytes(*shape)
+    found = EstimateDocument(
+        memory_bytes=needed,
+        budget_bytes=budget,
+        fits=needed <= budget and max(shape) <= longest,
+        largest_size=largest_side(work, shape, budget, most=longest),
+        largest_size_tiled=largest_side(replace(work, tiled=True), shape, budget, most=longest),
+    )
+    return document(found)
 
 
 @blueprint.post("")
 @accepts_job(Scope.STYLISE, Stylization)
 def stylize() -> Response:
-    """Paint a picture in the style of another one."""
+    """Paint a picture in the style of another one, or of several."""
     sent = read_body(Stylization)
-    _check_limits(sent, context().settings.limits)
-    style_key = styles.object_key(styles.find(sent.style_id).id) if sent.style_id else None
-    sizes = context().uploads.check(sent.pictures())
-
-    size = sent.size or _default_size(sent.mode, max(sizes["content"]))
-    _check_shape("content", sizes["content"], size)
-    if sent.mode is StyleMode.FINE and "style" in sizes:
-        _check_shape("style", sizes["style"], size)
+    chosen = choose(sent, sent.mode)
+    pictures = sent.pictures(chosen)
+    sizes = context().uploads.check(pictures)
+    masks = [name for name in (*sent.masks(), "keep") if name in pictures]
+    size = style_options.check(
+        sent, context().settings.limits, sizes["content"], styles=sent.styles_count, masks=len(masks)
+    )
+    if sent.mode is StyleMode.FINE:
+        for name in chosen.files:
+            check_shape(name, sizes[name], size)
+    _check_masks(masks, sizes)
+    _check_start(sizes)
 
     def payload(keys: Mapping[str, str]) -> StylizationPayload:
-        return StylizationPayload(
-            content_key=keys["content"],
-            style_key=style_key or keys["style"],
-            style_id=sent.style_id,
-            mode=sent.mode,
-            size=size,
-            format=sent.format,
-            strength=1.0 if sent.strength is None else sent.strength,
-            fine=sent.fine_options(),
+        inputs = _masked(chosen.stored(keys), [keys[name] for name in sent.masks()])
+        more: dict[str, Any] = {
+            "keep_key": keys.get("keep"),
+            "init_key": keys.get("init_image"),
+            "preview_every": sent.preview_every,
+        }
+        return style_options.payload(sent, size, content_key=keys["content"], styles=inputs, more=more)
+
+    return accept(JobType.STYLIZATION, pictures, payload, sent.priority)
+
+
+def _masked(inputs: Sequence[StyleInput], masks: Sequence[str]) -> list[StyleInput]:
+    """The first masks belong to the first styles."""
+    first = [one.model_copy(update={"mask_key": key}) for one, key in zip(inputs, masks, strict=False)]
+    return [*first, *inputs[len(masks) :]]
+
+
+def _check_masks(names: Sequence[str], sizes: Sizes) -> None:
+    width, height = sizes["content"]
+    for name in names:
+        if sizes[name] != (width, height):
+            found = "{} × {}".format(*sizes[name])
+            raise InvalidField(
+                f"`{name}` is {found} px and `content` is {width} × {height} px: "
+                "a mask must have the size of the content that it lies on."
+            )
+
+
+def _check_start(sizes: Sizes) -> None:
+    if "init_image" not in sizes:
+        return
+    (width, height), (w, h) = sizes["content"], sizes["init_image"]
+    if abs((w / h) / (width / height) - 1) > SHAPE_TOLERANCE:
+        raise InvalidField(
+            f"`init_image` is {w} × {h} px and `content` is {width} × {height} px: crop it to the same shape."
         )
-
-    return accept(JobType.STYLIZATION, sent.pictures(), payload, sent.priority)
-
-
-def _check_limits(sent: Stylization, limits: LimitSettings) -> None:
-    """The ranges that are configured."""
-    longest = limits.fast_side if sent.mode is StyleMode.FAST else limits.fine_side
-    if sent.size is not None and sent.size > longest:
-        raise InvalidField(f"`size` must be an integer from {LEAST_SIDE} to {longest:,} in {sent.mode} mode.")
-    if sent.steps is not None and sent.steps > limits.fine_steps:
-        raise InvalidField(f"`steps` must be an integer from 1 to {limits.fine_steps:,}.")
-
-
-def _check_shape(field: str, sides: tuple[int, int], size: int) -> None:
-    """VGG-16 halves a picture four times, so its short side needs sixteen pixels."""
-    short = round(size * min(sides) / max(sides))
-    if short < LEAST_SHORT_SIDE:
-        raise ImageTooSmall(
-            f"`{field}` is so narrow that at size={size} its short side would have {short} px; "
-            f"at least {LEAST_SHORT_SIDE} px are needed. Ask for a larger `size`, or crop the picture."
-        )
-
-
-def _default_size(mode: StyleMode, long_side: int) -> int:
-    limits = context().settings.limits
-    longest = limits.fast_side if mode is StyleMode.FAST else limits.fine_side
-    return min(max(long_side, LEAST_SIDE), DEFAULT_SIDE[mode], longest)

@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 
 from shared import images
 from shared.errors import InvalidArchive, InvalidImage, Unavailable
+from shared.images import ImageLimits
 from shared.settings import LimitSettings
 from shared.storage import ObjectStore, upload_folder
 
@@ -28,14 +29,20 @@ class Uploads:
         """
         sizes = {}
         for field, data in pictures.items():
-            try:
-                with self._decoding:
-                    sizes[field] = images.check(data, self._limits)
-            except InvalidImage as error:
-                raise type(error)(f"`{field}`: {error}") from None
+            with self.decoding(field) as limits:
+                sizes[field] = images.check(data, limits)
         return sizes
 
-    def archive(self, data: bytes | None) -> dict[str, bytes]:
+    @contextmanager
+    def decoding(self, field: str) -> Iterator[ImageLimits]:
+        """Decode a picture in the body, by these limits; what is wrong with it is said of the field."""
+        try:
+            with self._decoding:
+                yield self._limits
+        except InvalidImage as error:
+            raise type(error)(f"`{field}`: {error}") from None
+
+    def archive(self, data: bytes | None, holding: str = "a folder of photos per person") -> dict[str, bytes]:
         """An optional ZIP as the files of a job. What is in it is read by the worker, never unpacked to a disk.
 
         Raises:
@@ -44,7 +51,7 @@ class Uploads:
         if data is None:
             return {}
         if not zipfile.is_zipfile(io.BytesIO(data)):
-            raise InvalidArchive("`archive` is not a ZIP file: send one with a folder of photos per person.")
+            raise InvalidArchive(f"`archive` is not a ZIP file: send one with {holding}.")
         return {"archive": data}
 
     @contextmanager

@@ -9,6 +9,7 @@ from gateway.app import create_app
 from gateway.auth import KeyStore, hand_over_first_key
 from gateway.context import Services
 from shared import styles
+from shared.batches import BatchStore
 from shared.gallery_store import GalleryStore
 from shared.jobs import JobStore
 from shared.liveness_sessions import LivenessSessions
@@ -45,6 +46,7 @@ def build(settings: Settings, stopping: threading.Event | None = None) -> APIFla
         keys=KeyStore(store, settings.auth.cache_seconds),
         presence=Presence(redis, prefix),
         liveness=LivenessSessions(redis, prefix),
+        batches=BatchStore(redis, prefix, store, retention_seconds=settings.s3.image_seconds),
         stopping=stopping or threading.Event(),
     )
     return create_app(settings, services)

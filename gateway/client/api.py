@@ -7,7 +7,7 @@ with Client(url, api_key) as likeness:
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,6 +16,7 @@ import httpx
 
 WAIT_S = 25  # asked of the gateway by `Prefer: wait`; polling takes over after that
 POLL_S = 0.3
+BATCH_TIMEOUT_S = 600
 
 Part = tuple[str, tuple[str | None, bytes]]  # of a form: field, file name if it is a file, content
 
@@ -30,8 +31,13 @@ class ApiError(Exception):
 
 
 class Client:
-    def __init__(self, url: str, api_key: str, *, timeout: float = 40) -> None:
-        self._http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {api_key}"}, timeout=timeout)
+    """`transport` takes the place of the network, in tests."""
+
+    def __init__(
+        self, url: str, api_key: str, *, timeout: float = 40, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        headers = {"Authorization": f"Bearer {api_key}"}
+        self._http = httpx.Client(base_url=url, headers=headers, timeout=timeout, transport=transport)
 
     def __enter__(self) -> Self:
         return self
@@ -153,13 +159,47 @@ class Client:
 
     # --- style ---
 
-    def stylize(self, content: Path, style_id: str, **options: str | float) -> dict[str, Any]:
-        """Start a stylisation; the job as accepted. Follow it with `progress`."""
-        fields = {"style_id": style_id, **{name: str(value) for name, value in options.items()}}
-        return self._upload("/v1/stylizations", {"content": content}, fields, wait=0)
+    def stylize(self, content: Path, style: str | Path, **options: str | float) -> dict[str, Any]:
+        """Start a stylisation; the job as accepted. Follow it with `progress`.
+
+        `style` is the id of a style of the library, or a picture.
+        """
+        return self._stylize(content, style, options, wait=0)
+
+    # --- styles ---
+
+    def styles(self, words: str = "") -> Iterator[dict[str, Any]]:
+        """Every style that has these words in its id, title or artist; those that come with Likeness first."""
+        query = {"q": words} if words else {}
+        while True:
+            page = self._json("GET", "/v1/styles", params=query)
+            yield from page["styles"]
+            if page["next_cursor"] is None:
+                return
+            query["cursor"] = page["next_cursor"]
+
+    def style(self, style: str) -> dict[str, Any]:
+        return self._json("GET", f"/v1/styles/{style}")
+
+    def put_style(self, style: str, picture: Path, **about: str) -> dict[str, Any]:
+        """Add a style of your own, or replace one; `about`: title, artist, year, licence."""
+        texts: list[Part] = [(name, (None, text.encode())) for name, text in about.items()]
+        parts: list[Part] = [*texts, ("image", (picture.name, picture.read_bytes()))]
+        return self._json("PUT", f"/v1/styles/{style}", files=parts)
+
+    def style_image(self, style: str, *, thumbnail: bool = False) -> bytes:
+        """The picture of a style as it was uploaded, or a small JPEG of it; looks have the latter only."""
+        return self._bytes(f"/v1/styles/{style}/{'thumbnail' if thumbnail else 'image'}")
+
+    def delete_style(self, style: str) -> None:
+        self._request("DELETE", f"/v1/styles/{style}")
 
     def job(self, job_id: str) -> dict[str, Any]:
         return self._json("GET", f"/v1/jobs/{job_id}")
+
+    def cancel(self, job_id: str) -> dict[str, Any]:
+        """Cancel a job: at once when it is queued, at its next step when it runs."""
+        return self._json("POST", f"/v1/jobs/{job_id}/cancel")
 
     def progress(self, job_id: str) -> Iterator[dict[str, Any]]:
         """The job again and again, the finished one last."""
@@ -173,6 +213,83 @@ class Client:
     def image(self, job: dict[str, Any]) -> bytes:
         """The picture a finished stylisation made."""
         return self._bytes(job["result"]["image"]["url"])
+
+    def stylize_now(self, content: Path, style: str | Path, **options: str | float) -> dict[str, Any]:
+        """The finished stylisation."""
+        return self._finished(self._stylize(content, style, options, wait=WAIT_S))
+
+    def _stylize(
+        self, content: Path, style: str | Path, options: Mapping[str, str | float], *, wait: int
+    ) -> dict[str, Any]:
+        fields = {name: str(value) for name, value in options.items()}
+        files = {"content": content}
+        if isinstance(style, Path):
+            files["style"] = style
+        else:
+            fields["style_id"] = style
+        return self._upload("/v1/stylizations", files, fields, wait=wait)
+
+    # --- batches ---
+
+    def create_batch(
+        self, images: Mapping[str, Path], style: str | Path, *, manifest: str | None = None, **options: str | float
+    ) -> dict[str, Any]:
+        """Start to paint many pictures.
+
+        Args:
+            images: name to send it under -> the picture's file.
+            style: the id of a style of the library, or a picture.
+            manifest: JSON lines that name the pictures and give each an id; without, each one's name becomes its id.
+            options: of every stylisation.
+        """
+        fields = {name: str(value) for name, value in options.items()}
+        parts: list[Part] = [("images", (name, file.read_bytes())) for name, file in images.items()]
+        if isinstance(style, Path):
+            parts.append(("style", (style.name, style.read_bytes())))
+        else:
+            fields["style_id"] = style
+        if manifest is not None:
+            parts.append(("manifest", ("manifest.jsonl", manifest.encode())))
+        texts: list[Part] = [(name, (None, text.encode())) for name, text in fields.items()]
+        # taking in thousands of pictures lasts longer than other calls
+        return self._json("POST", "/v1/batches", files=[*texts, *parts], timeout=BATCH_TIMEOUT_S)
+
+    def batches(self) -> Iterator[dict[str, Any]]:
+        """The newest first."""
+        return self._pages("/v1/batches", "batches")
+
+    def batch(self, batch: str) -> dict[str, Any]:
+        """How far it is."""
+        return self._json("GET", f"/v1/batches/{batch}")
+
+    def turn_batch(self, batch: str, turn: str) -> dict[str, Any]:
+        """`turn`: pause, resume or cancel."""
+        return self._json("POST", f"/v1/batches/{batch}/{turn}")
+
+    def batch_items(self, batch: str, **query: str) -> Iterator[dict[str, Any]]:
+        """What became of each item; `query`: status."""
+        return self._pages(f"/v1/batches/{batch}/items", "items", limit="1000", **query)
+
+    def batch_image(self, item: dict[str, Any]) -> bytes:
+        """The picture of an item that succeeded."""
+        return self._bytes(item["image"]["url"])
+
+    def batch_results(self, batch: str) -> Iterator[bytes]:
+        """The ZIP of all pictures and the manifest, piece by piece."""
+        with self._http.stream("GET", f"/v1/batches/{batch}/results.zip") as response:
+            if response.is_error:
+                response.read()
+            self._check(response)
+            yield from response.iter_bytes()
+
+    def _pages(self, path: str, name: str, **query: str) -> Iterator[dict[str, Any]]:
+        cursor: dict[str, str] = {}
+        while True:
+            page = self._json("GET", path, params={**query, **cursor})
+            yield from page[name]
+            if page["next_cursor"] is None:
+                return
+            cursor = {"cursor": page["next_cursor"]}
 
     def _start(self, path: str, archive: Path | None, fields: dict[str, str]) -> dict[str, Any]:
         return self._upload(path, {"archive": archive} if archive else {}, fields, wait=0)

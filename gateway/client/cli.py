@@ -10,7 +10,7 @@ import typer
 from httpx import HTTPError
 from rich.console import Console
 
-from gateway.client import face_commands, person_commands
+from gateway.client import face_commands, library_commands, person_commands, study_commands, style_commands
 from gateway.client.api import ApiError
 from gateway.client.demo.run import run_demo
 from gateway.client.demo.script import DEMO
@@ -92,6 +92,9 @@ def config() -> None:
 
 person_commands.register(app)
 face_commands.register(app)
+style_commands.register(app)
+library_commands.register(app)
+study_commands.register(app)
 
 
 def _introduce(info: StackInfo, home: Path) -> None:

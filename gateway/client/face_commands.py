@@ -50,20 +50,20 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(context: typer.Context) -> None:
     """Measure a face model on a folder of people: 1:1 and 1:K, with intervals, curves and the worst errors."""
-    _offline("evaluate", context.args)
+    offline("evaluate", context.args)
 
 
 def train(context: typer.Context) -> None:
     """Fine-tune a face model on a folder of people."""
-    _offline("train", context.args)
+    offline("train", context.args)
 
 
 def evaluate_liveness(context: typer.Context) -> None:
     """Measure passive liveness on folders of real faces and of attacks: APCER per species, BPCER."""
-    _offline("evaluate-liveness", context.args)
+    offline("evaluate-liveness", context.args)
 
 
-def _offline(command: str, arguments: Iterable[str]) -> NoReturn:
+def offline(command: str, arguments: Iterable[str]) -> NoReturn:
     """Become the command that has the models."""
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", "workers.tools", command, *arguments])  # noqa: S606 - no shell is meant
@@ -91,7 +91,7 @@ def calibrate(
     if gallery is None:
         if photos is None:
             raise InvalidField("Name a directory of photos, a --gallery, or both.")
-        _offline("calibrate", [str(photos), f"--target-{name}", str(target)])
+        offline("calibrate", [str(photos), f"--target-{name}", str(target)])
     with connected(url, key) as client, _archive(photos) as archive:
         done = _follow(client, client.calibrate(gallery, archive, **{f"target_{name}": target}))
     _list_unusable(done["result"]["unusable"])

@@ -1,0 +1,271 @@
+"""Many photos painted through batches, their pictures written as they come; what was begun is gone on with.
+
+The output folder holds a small file beside the pictures: which batches were started for it, and which photo each of
+their items is. Whoever runs the same command again goes on with those batches, and with photos without a picture.
+"""
+
+import json
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+from httpx import HTTPError
+
+from gateway.client.api import ApiError, Client
+from shared.errors import InvalidField
+
+SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp"}
+STATE = ".likeness-stylize.json"
+POLL_S = 0.5  # more, the more batches there are
+COLLECT_S = 2.0  # between two looks for new pictures
+PATIENCE_S = 60.0  # with a system that cannot be reached, such as one that restarts
+MOST_BYTES, MOST_PHOTOS = 64 * 2**20, 500  # of one request
+FINISHED = {"succeeded", "failed", "cancelled"}
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A file, and the name of its picture in the output folder."""
+
+    file: Path
+    output: str
+
+
+@dataclass
+class Begun:
+    """A batch that was started: custom_id -> the output it makes and the photo it is made of."""
+
+    id: str
+    items: dict[str, tuple[str, str]]
+    finished: bool = False
+
+
+@dataclass
+class Work:
+    """What was asked for in a folder, and what was begun for it."""
+
+    asked: dict[str, str]
+    batches: list[Begun] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far everything is; `eta_seconds` is None when nothing is known."""
+
+    total: int
+    done: int
+    failed: int
+    eta_seconds: float | None
+
+
+@dataclass(frozen=True)
+class Failure:
+    photo: str
+    code: str
+    detail: str
+
+
+def find_photos(named: Sequence[str], suffix: str) -> list[Photo]:
+    """The photos behind files, folders (with those below) and patterns; each once, in order.
+
+    Raises:
+        InvalidField: nothing is there.
+    """
+    found: dict[Path, str] = {}
+    for name in named:
+        paths = [Path(name)] if Path(name).exists() else sorted(map(Path, glob(name, recursive=True)))  # noqa: PTH207
+        if not paths:
+            raise InvalidField(f"There is no file, folder or pattern {name!r}.")
+        for path in paths:
+            for file, relative in _below(path):
+                found.setdefault(file.resolve(), str(relative))
+    if not found:
+        raise InvalidField(f"No JPEG, PNG or WebP files in {', '.join(named)}.")
+    stems = Counter(str(Path(name).with_suffix("")).casefold() for name in found.values())
+    return [Photo(file, f"{_stem(name, stems)}.{suffix}") for file, name in found.items()]
+
+
+def _below(path: Path) -> Iterator[tuple[Path, Path]]:
+    if not path.is_dir():
+        yield path, Path(path.name)
+        return
+    for file in sorted(path.rglob("*")):
+        relative = file.relative_to(path)
+        hidden = any(part.startswith(".") for part in relative.parts)
+        if file.is_file() and file.suffix.lower() in SUFFIXES and not hidden:
+            yield file, relative
+
+
+def _stem(name: str, stems: Mapping[str, int]) -> str:
+    """Without the suffix, unless another photo differs by the suffix only."""
+    stem = str(Path(name).with_suffix(""))
+    return stem if stems[stem.casefold()] == 1 else name
+
+
+class Painter:
+    """Paints photos into a folder.
+
+    Args:
+        client: of the running system.
+        folder: where the pictures go, made when absent.
+        style: the id of a style of the library, or a picture.
+        options: of every stylisation.
+    """
+
+    def __init__(self, client: Client, folder: Path, style: str | Path, options: Mapping[str, str]) -> None:
+        self._client = client
+        self._folder = folder
+        self._style = style
+        self._options = dict(options)
+        self._refused: list[Failure] = []
+        folder.mkdir(parents=True, exist_ok=True)
+        self._work = self._load()
+
+    @property
+    def running(self) -> list[str]:
+        """Ids of the batches that are not finished."""
+        return [batch.id for batch in self._unfinished()]
+
+    def begin(self, photos: Sequence[Photo], on_sent: Callable[[int], None] = lambda _: None) -> None:
+        """Start batches for photos that have neither a picture nor a batch that is still at them."""
+        for former in self._unfinished():
+            self._collect(former, self._client.batch(former.id))
+        under_way = {output for one in self._work.batches if not one.finished for output, _ in one.items.values()}
+        todo = [one for one in photos if one.output not in under_way and not (self._folder / one.output).exists()]
+        for chunk in _chunks(todo):
+            self._send(chunk)
+            on_sent(len(chunk))
+
+    def follow(self) -> Iterator[Standing]:
+        """Write pictures as they are done; how far everything is, again and again until it is over."""
+        documents: dict[str, dict[str, Any]] = {}
+        next_look, patient_until = 0.0, time.monotonic() + PATIENCE_S
+        while True:
+            look = time.monotonic() >= next_look
+            try:
+                self._look(documents, collect=look)
+                patient_until = time.monotonic() + PATIENCE_S
+            except (HTTPError, ApiError) as error:
+                passing = isinstance(error, HTTPError) or error.status == 503
+                if not passing or time.monotonic() > patient_until:
+                    raise
+            if look:
+                next_look = time.monotonic() + COLLECT_S
+            counts = [found["counts"] for found in documents.values()]
+            etas = [found["eta_seconds"] for found in documents.values() if found["eta_seconds"] is not None]
+            yield Standing(
+                total=sum(count["total"] for count in counts) + len(self._refused),
+                done=sum(count["done"] for count in counts),
+                failed=sum(count["failed"] + count["cancelled"] for count in counts) + len(self._refused),
+                eta_seconds=max(etas, default=None),
+            )
+            if not self.running:
+                return
+            time.sleep(POLL_S * max(1, len(self.running) / 10))
+
+    def _look(self, documents: dict[str, dict[str, Any]], *, collect: bool) -> None:
+        """Read how far each batch is, into its document; write the pictures if asked to, and of what is finished."""
+        for one in self._unfinished():
+            documents[one.id] = self._client.batch(one.id)
+            if collect or documents[one.id]["status"] in FINISHED:
+                self._collect(one, documents[one.id])
+
+    def failures(self, photos: Sequence[Photo]) -> list[Failure]:
+        """Why these photos have no picture."""
+        missing = {one.output for one in photos if not (self._folder / one.output).exists()}
+        found = {}
+        for one in self._work.batches:
+            if not missing & {output for output, _ in one.items.values()}:
+                continue
+            for item in self._client.batch_items(one.id):
+                output, photo = one.items[item["custom_id"]]
+                if output in missing:
+                    error = item["error"] or {"code": item["status"], "detail": "It was not painted."}
+                    found[output] = Failure(photo, error["code"], error["detail"])
+        return [*self._refused, *found.values()]
+
+    def _send(self, chunk: Sequence[Photo]) -> None:
+        ids = {f"p{number:04d}": photo for number, photo in enumerate(chunk)}
+        names = {custom_id: f"{custom_id}{photo.file.suffix}" for custom_id, photo in ids.items()}
+        manifest = "".join(
+            json.dumps({"custom_id": custom_id, "image": name}) + "\n" for custom_id, name in names.items()
+        )
+        files = {names[custom_id]: photo.file for custom_id, photo in ids.items()}
+        try:
+            made = self._client.create_batch(files, self._style, manifest=manifest, **self._options)
+        except ApiError as error:
+            if error.status != 413 or len(chunk) > 1:
+                raise
+            self._refused.append(Failure(str(chunk[0].file), error.code, str(error)))
+            return
+        items = {custom_id: (photo.output, str(photo.file)) for custom_id, photo in ids.items()}
+        self._work.batches.append(Begun(made["id"], items))
+        self._save()
+
+    def _unfinished(self) -> list[Begun]:
+        return [one for one in self._work.batches if not one.finished]
+
+    def _collect(self, begun: Begun, found: Mapping[str, Any]) -> None:
+        """Write what is new of a batch whose document this is."""
+        for item in self._client.batch_items(begun.id, status="succeeded"):
+            target = self._folder / begun.items[item["custom_id"]][0]
+            if not target.exists():
+                write_whole(target, self._client.batch_image(item))
+        if found["status"] in FINISHED:
+            begun.finished = True
+            self._save()
+
+    def _load(self) -> Work:
+        """What was begun in this folder; batches that are known no longer are as good as never begun."""
+        asked = {"style": str(self._style), **self._options}
+        try:
+            kept = json.loads((self._folder / STATE).read_text())
+        except FileNotFoundError:
+            return Work(asked)
+        if kept["asked"] != asked:
+            raise InvalidField(
+                f"{self._folder} holds pictures of another style or other options "
+                f"({', '.join(f'{name} {value}' for name, value in kept['asked'].items())}): name another folder."
+            )
+        batches = [Begun(**{**one, "items": {k: tuple(v) for k, v in one["items"].items()}}) for one in kept["batches"]]
+        return Work(asked, [one for one in batches if self._is_known(one)])
+
+    def _is_known(self, begun: Begun) -> bool:
+        try:
+            self._client.batch(begun.id)
+        except ApiError as error:
+            if error.status != 404:
+                raise
+            return False
+        return True
+
+    def _save(self) -> None:
+        write_whole(self._folder / STATE, json.dumps(asdict(self._work)).encode())
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file that is there whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.write_bytes(data)
+    unfinished.replace(path)
+
+
+def _chunks(photos: Sequence[Photo]) -> Iterator[list[Photo]]:
+    """So many at a time as one request may carry."""
+    chunk: list[Photo] = []
+    size = 0
+    for photo in photos:
+        length = photo.file.stat().st_size
+        if chunk and (size + length > MOST_BYTES or len(chunk) == MOST_PHOTOS):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(photo)
+        size += length
+    if chunk:
+        yield chunk
