@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup weights demo up down test check lint format bench accuracy clean
+.PHONY: help setup weights demo up down test check lint format bench accuracy gallery clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ bench: weights ## measure speed beside what a user would pick instead; writes do
 
 accuracy: weights ## measure accuracy on LFW's photos (DATA=folder); writes docs/accuracy.md
 	$(BIN)/python -m tests.accuracy $(if $(DATA),--data $(DATA))
+
+gallery: weights ## paint photos after paintings with every preset; writes docs/style-gallery.md
+	$(BIN)/python -m tests.gallery
 
 clean: ## remove what the targets above made here (not the weights cache)
 	rm -rf $(VENV) .likeness demo-output .mypy_cache .ruff_cache .pytest_cache

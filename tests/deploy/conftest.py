@@ -58,6 +58,7 @@ def entry_points() -> Mapping[str, Sequence[str]]:
         "gateway": ["python", "-m", "gateway", "--host", "0.0.0.0", "--port", "8000"],  # noqa: S104
         "face-worker": ["python", "-m", "workers", "face"],
         "style-worker": ["python", "-m", "workers", "style"],
+        "style-bulk-worker": ["python", "-m", "workers", "style-bulk"],
         "housekeeping": ["python", "-m", "workers", "housekeeping"],
     }
 

@@ -24,11 +24,13 @@ OURS = {
     "gateway": "gateway",
     "face-worker": "face-worker",
     "style-worker": "style-worker",
+    "style-bulk-worker": "style-bulk-worker",
     "face-worker-gpu": "face-worker",
     "style-worker-gpu": "style-worker",
+    "style-bulk-worker-gpu": "style-bulk-worker",
     "housekeeping": "housekeeping",
 }
-GPU = {"face-worker-gpu", "style-worker-gpu"}
+GPU = {"face-worker-gpu", "style-worker-gpu", "style-bulk-worker-gpu"}
 
 Service = dict[str, Any]
 
@@ -120,12 +122,13 @@ def test_ours_wait_for_healthy_stores(services: Mapping[str, Service]) -> None:
         }
 
 
-def test_a_style_worker_is_given_longest_to_end(services: Mapping[str, Service]) -> None:
+def test_style_workers_are_given_longest_to_end(services: Mapping[str, Service]) -> None:
     def seconds(period: str) -> int:
         return int(period[:-1]) * {"s": 1, "m": 60}[period[-1]]
 
     grace = {name: seconds(service["stop_grace_period"]) for name, service in services.items()}
-    assert grace["style-worker"] == grace["style-worker-gpu"] == max(grace.values())
+    longest = {name for name, given in grace.items() if given == max(grace.values())}
+    assert longest == {name for name in OURS if name.startswith("style-")}
     assert min(grace.values()) > 10  # Docker's own default
 
 

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 VERSIONS = ("1.25", "1.37")  # the oldest the guide promises, the newest whose schemas we have
 STORES = {"redis", "minio"}
-ON_GPU = {"face-worker", "style-worker"}
+ON_GPU = {"face-worker", "style-worker", "style-bulk-worker"}
 
 Document = dict[str, Any]
 
@@ -51,7 +51,7 @@ def test_everything_lies_in_the_namespace_that_refuses_unrestricted_pods(
 
 
 def test_the_workloads_are_those_of_the_design(manifests: Sequence[Document]) -> None:
-    assert set(of_kind(manifests, "Deployment")) == {"gateway", "face-worker", "style-worker", "housekeeping"}
+    assert set(of_kind(manifests, "Deployment")) == {"gateway", "housekeeping", *ON_GPU}
     assert set(of_kind(manifests, "StatefulSet")) == STORES
 
 
@@ -124,9 +124,10 @@ def test_probes_of_the_gateway(manifests: Sequence[Document]) -> None:
     assert gateway["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
 
 
-def test_a_style_worker_is_given_longest_to_end(manifests: Sequence[Document]) -> None:
+def test_style_workers_are_given_longest_to_end(manifests: Sequence[Document]) -> None:
     grace = {name: pod["terminationGracePeriodSeconds"] for name, pod in workloads(manifests).items()}
-    assert [name for name, seconds in grace.items() if seconds == max(grace.values())] == ["style-worker"]
+    longest = {name for name, seconds in grace.items() if seconds == max(grace.values())}
+    assert longest == {"style-worker", "style-bulk-worker"}
 
 
 def test_the_gateway_survives_a_node(manifests: Sequence[Document]) -> None:

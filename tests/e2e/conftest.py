@@ -28,6 +28,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
             "LIKENESS_DEVICE": "cpu",
             "LIKENESS_JOBS__LEASE_SECONDS": "3",
             "LIKENESS_JOBS__REPUBLISH_SECONDS": "3",
+            "LIKENESS_WORKERS__CHECKPOINT_SECONDS": "0.5",
         },
     )
     stack.up()

@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -41,6 +42,43 @@ def test_a_style_can_be_any_picture(client: Client, http: httpx.Client) -> None:
     with Image.open(PHOTOS / "ardern-2018.jpg") as content, Image.open(io.BytesIO(client.image(job))) as made:
         assert max(made.size) == 200
         assert made.width / made.height == pytest.approx(content.width / content.height, rel=0.02)
+
+
+def test_a_look_paints_in_fast_mode(client: Client) -> None:
+    (look, *_) = (style["id"] for style in client.styles() if style["kind"] == "look")
+    job = finish(client, client.stylize(PHOTOS / "collins.png", look, size=128))
+    assert (job["status"], job["result"]["styles"]) == ("succeeded", [{"style_id": look, "weight": 1.0}])
+    assert (
+        job["model"]["name"]
+        != finish(client, client.stylize(PHOTOS / "collins.png", "poppies", size=128))["model"]["name"]
+    )
+
+
+def test_two_styles_blend_and_a_part_is_left_alone(client: Client, http: httpx.Client) -> None:
+    with Image.open(PHOTOS / "collins.png") as content:
+        width, height = content.size
+        photo = content.convert("RGB").resize((96, round(96 * height / width)))
+    mask = Image.new("L", (width, height))
+    mask.paste(255, (0, 0, width // 2, height))
+    buffer = io.BytesIO()
+    mask.save(buffer, "PNG")
+    fields = {
+        "style_id": ["great-wave", "poppies"],
+        "style_weights": "[0.6, 0.4]",
+        "mode": "fine",
+        "size": "96",
+        "steps": "20",
+        "format": "png",
+    }
+    files = {"content": ("c.png", (PHOTOS / "collins.png").read_bytes()), "keep": ("k.png", buffer.getvalue())}
+    accepted = http.post("/v1/stylizations", data=fields, files=files)
+    assert accepted.status_code == 202, accepted.text
+    job = finish(client, accepted.json())
+    assert job["status"] == "succeeded", job
+    with Image.open(io.BytesIO(client.image(job))) as made:
+        change = np.abs(np.asarray(made.convert("RGB"), np.int16) - np.asarray(photo, np.int16)).mean(2)
+    assert change[:, :46].mean() < 4
+    assert change[:, 50:].mean() > 10
 
 
 def test_fine_mode_reports_progress_and_lowers_the_style_cost(client: Client) -> None:

@@ -1,16 +1,22 @@
-"""A real S3 server for the tests; Redis comes from tests/conftest.py."""
+"""A real S3 server for the tests, and batches; Redis comes from tests/conftest.py."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from redis import Redis
 
+from shared.batches import BatchStore
 from shared.embedded import servers
 from shared.embedded.ports import free_ports
 from shared.embedded.supervisor import Supervisor
+from shared.jobs import JobStore
+from shared.schemas import Batch, BatchItem
 from shared.settings import S3Settings
-from shared.storage import S3Store
+from shared.storage import MemoryStore, S3Store
+from tests.integration.batch_work import BATCH, PREFIX, make_jobs
+from workers.feeding import Feeder
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +42,37 @@ def s3(s3_settings: S3Settings) -> S3Store:
     store = S3Store(s3_settings)
     store.prepare()
     return store
+
+
+# --- batches, over a store in memory ---
+
+
+@pytest.fixture
+def memory_store() -> MemoryStore:
+    return MemoryStore()
+
+
+@pytest.fixture
+def batches(redis: Redis, memory_store: MemoryStore) -> BatchStore:
+    return BatchStore(redis, PREFIX, memory_store, retention_seconds=3600)
+
+
+@pytest.fixture
+def create_batch(batches: BatchStore, memory_store: MemoryStore) -> Callable[..., Batch]:
+    def make(items: list[BatchItem], batch_id: str = BATCH) -> Batch:
+        for one in items:
+            if one.payload:
+                memory_store.put(one.payload.content_key, b"picture")
+        return batches.create("acme", batch_id, items)
+
+    return make
+
+
+@pytest.fixture
+def jobs(redis: Redis) -> JobStore:
+    return make_jobs(redis)
+
+
+@pytest.fixture
+def feeder(batches: BatchStore, jobs: JobStore, memory_store: MemoryStore) -> Feeder:
+    return Feeder(batches, jobs, memory_store, window=8)

@@ -17,6 +17,7 @@ from gateway.app import create_app
 from gateway.auth import KeyStore, Scope
 from gateway.context import Services
 from shared import styles
+from shared.batches import BatchStore
 from shared.gallery_store import GalleryStore, Template
 from shared.jobs import JobStore
 from shared.liveness_sessions import LivenessSessions
@@ -185,6 +186,7 @@ def services(store: MemoryStore, redis: Redis, worker: FakeWorker, galleries: Ga
         keys=KeyStore(store, cache_seconds=0),
         presence=Presence(redis, PREFIX),
         liveness=LivenessSessions(redis, PREFIX),
+        batches=BatchStore(redis, PREFIX, store, retention_seconds=3600),
     )
 
 

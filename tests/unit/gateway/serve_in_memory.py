@@ -11,6 +11,7 @@ from gateway.app import create_app
 from gateway.auth import KeyStore, hand_over_first_key
 from gateway.context import Services
 from shared import logs, styles
+from shared.batches import BatchStore
 from shared.gallery_store import GalleryStore
 from shared.jobs import JobStore
 from shared.liveness_sessions import LivenessSessions
@@ -38,7 +39,8 @@ def build(stopping: threading.Event) -> APIFlask:
     jobs = JobStore(redis, "test:", settings.jobs, lambda *_: None)
     galleries, presence = GalleryStore(store, redis, "test:"), Presence(redis, "test:")
     liveness = LivenessSessions(redis, "test:")
-    return create_app(settings, Services(store, jobs, galleries, keys, presence, liveness, stopping))
+    batches = BatchStore(redis, "test:", store, retention_seconds=3600)
+    return create_app(settings, Services(store, jobs, galleries, keys, presence, liveness, batches, stopping))
 
 
 logs.configure(settings)

@@ -13,7 +13,7 @@ from shared.settings import Settings
 from shared.storage import MemoryStore
 from tests.unit.gateway.conftest import PREFIX
 
-BOTH = (Queue.FACE_INTERACTIVE, Queue.STYLE_INTERACTIVE)
+EACH = (Queue.FACE_INTERACTIVE, Queue.STYLE_INTERACTIVE, Queue.STYLE_BULK)
 
 
 def test_a_process_that_answers_is_alive(app: APIFlask) -> None:
@@ -22,14 +22,14 @@ def test_a_process_that_answers_is_alive(app: APIFlask) -> None:
 
 
 def test_ready_with_redis_storage_and_a_warm_worker_of_each_kind(app: APIFlask, services: Services) -> None:
-    services.presence.beat("w1", BOTH)
+    services.presence.beat("w1", EACH)
     answer = app.test_client().get("/readyz")
     assert (answer.status_code, answer.get_json()) == (200, {"status": "ready"})
 
 
-@pytest.mark.parametrize("missing", BOTH)
+@pytest.mark.parametrize("missing", EACH)
 def test_not_ready_without_a_worker(app: APIFlask, services: Services, missing: Queue) -> None:
-    services.presence.beat("w1", set(BOTH) - {missing})
+    services.presence.beat("w1", set(EACH) - {missing})
     answer = app.test_client().get("/readyz")
     assert answer.status_code == 503
     assert answer.headers["Retry-After"]
@@ -38,9 +38,9 @@ def test_not_ready_without_a_worker(app: APIFlask, services: Services, missing: 
 
 
 def test_a_worker_that_left_is_missed(app: APIFlask, services: Services) -> None:
-    services.presence.beat("w1", BOTH)
-    services.presence.leave("w1", BOTH)
-    assert len(app.test_client().get("/readyz").get_json(force=True)["missing"]) == 2
+    services.presence.beat("w1", EACH)
+    services.presence.leave("w1", EACH)
+    assert len(app.test_client().get("/readyz").get_json(force=True)["missing"]) == len(EACH)
 
 
 def test_not_ready_without_redis_and_storage(settings: Settings, services: Services) -> None:
@@ -49,7 +49,9 @@ def test_not_ready_without_redis_and_storage(settings: Settings, services: Servi
             raise StorageUnavailable("The object store cannot be reached.")
 
     nowhere = Presence(Redis.from_url("redis://127.0.0.1:1/0"), PREFIX)
-    broken = Services(Down(), services.jobs, services.galleries, services.keys, nowhere, services.liveness)
+    broken = Services(
+        Down(), services.jobs, services.galleries, services.keys, nowhere, services.liveness, services.batches
+    )
     answer = create_app(settings, broken).test_client().get("/readyz")
     assert answer.status_code == 503
     storage, redis = answer.get_json(force=True)["missing"]

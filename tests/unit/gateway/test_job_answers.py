@@ -10,6 +10,7 @@ from redis import Redis
 from gateway.app import create_app
 from gateway.auth import KeyStore, Scope
 from gateway.context import Services
+from shared.batches import BatchStore
 from shared.errors import StorageUnavailable
 from shared.gallery_store import GalleryStore
 from shared.jobs import JobStore
@@ -147,7 +148,8 @@ def job_store(redis: Redis, settings: JobSettings) -> JobStore:
 def api_over(settings: Settings, store: MemoryStore, redis: Redis, jobs: JobStore) -> Api:
     keys = KeyStore(store, 0)
     galleries, presence = GalleryStore(store, redis, PREFIX), Presence(redis, PREFIX)
-    services = Services(store, jobs, galleries, keys, presence, LivenessSessions(redis, PREFIX))
+    batches = BatchStore(redis, PREFIX, store, retention_seconds=3600)
+    services = Services(store, jobs, galleries, keys, presence, LivenessSessions(redis, PREFIX), batches)
     token = keys.create("default", Scope)
     assert token is not None
     return Api(create_app(settings, services), token)

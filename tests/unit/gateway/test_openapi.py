@@ -14,6 +14,7 @@ from gateway.app import create_app
 from gateway.auth import KeyStore
 from gateway.context import Services
 from gateway.operations import operation_of
+from shared.batches import BatchStore
 from shared.gallery_store import GalleryStore
 from shared.jobs import JobStore
 from shared.liveness_sessions import LivenessSessions
@@ -35,7 +36,8 @@ def lonely_app() -> APIFlask:
     jobs = JobStore(redis, "", settings.jobs, lambda *_: None)
     keys, presence = KeyStore(store, 0), Presence(redis, "")
     galleries, liveness = GalleryStore(store, redis, ""), LivenessSessions(redis, "")
-    return create_app(settings, Services(store, jobs, galleries, keys, presence, liveness))
+    batches = BatchStore(redis, "", store, retention_seconds=3600)
+    return create_app(settings, Services(store, jobs, galleries, keys, presence, liveness, batches))
 
 
 @cache
@@ -115,10 +117,9 @@ def test_a_body_is_described_as_form_and_as_json_with_the_same_fields(method: st
 
 def test_every_body_that_carries_pictures_says_so() -> None:
     form = spec()["paths"]["/v1/stylizations"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
-    assert [name for name, field in form["properties"].items() if field.get("format") == "binary"] == [
-        "content",
-        "style",
-    ]
+    files = {name for name, field in form["properties"].items() if field.get("format") == "binary"}
+    repeated = {name for name, field in form["properties"].items() if field.get("items", {}).get("format") == "binary"}
+    assert (files, repeated) == ({"content", "keep", "init_image"}, {"style", "style_masks"})
     json_schema = spec()["components"]["schemas"]["Comparison"]
     assert json_schema["properties"]["image_a"]["contentEncoding"] == "base64"
     assert set(json_schema["required"]) == {"image_a", "image_b"}

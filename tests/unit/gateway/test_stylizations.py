@@ -24,8 +24,8 @@ def payload_of(
 
 def test_a_style_of_the_library(api: Api, worker: FakeWorker, store: MemoryStore) -> None:
     payload = payload_of(api, worker)
-    assert payload["style_id"] == "poppies"
-    assert payload["style_key"] == "styles/library/poppies.jpg"
+    (style,) = payload["styles"]
+    assert (style["style_id"], style["key"]) == ("poppies", "styles/library/poppies.jpg")
     assert store.get(payload["content_key"]) == PHOTO
     assert (payload["mode"], payload["format"], payload["strength"], payload["fine"]) == (
         "fast",
@@ -38,8 +38,8 @@ def test_a_style_of_the_library(api: Api, worker: FakeWorker, store: MemoryStore
 def test_a_style_of_ones_own(api: Api, worker: FakeWorker, store: MemoryStore) -> None:
     style = picture()
     assert api.upload("/v1/stylizations", content=PHOTO, style=style).status_code == 202
-    payload = worker.claim().payload
-    assert (store.get(payload["style_key"]), payload["style_id"]) == (style, None)
+    (found,) = worker.claim().payload["styles"]
+    assert (store.get(found["key"]), found["style_id"]) == (style, None)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +53,7 @@ def test_a_style_of_ones_own(api: Api, worker: FakeWorker, store: MemoryStore) -
         ((20, 20), {}, 64),
         ((120, 80), {"size": "64"}, 64),
         ((120, 80), {"size": "2048"}, 2048),
+        ((80, 120), {**FINE, "size": "64"}, 64),
         ((120, 80), {**FINE, "size": "1024"}, 1024),
     ],
 )
@@ -73,6 +74,9 @@ def test_strength_may_be_nought(api: Api, worker: FakeWorker) -> None:
 
 def test_fine_options_reach_the_worker(api: Api, worker: FakeWorker) -> None:
     given: dict[str, Any] = {
+        "preset": "rich",
+        "pooling": "average",
+        "levels": 3,
         "steps": 10,
         "alpha": 1.5,
         "beta": 1000.0,

@@ -10,12 +10,14 @@ def test_every_job_type_has_a_route() -> None:
 
 
 def test_every_task_is_routed_or_scheduled() -> None:
-    assert {route.task for route in ROUTES.values()} | {Task.SWEEP} == set(Task)
+    assert {route.task for route in ROUTES.values()} | {Task.SWEEP, Task.FEED} == set(Task)
 
 
 def test_priorities_choose_between_two_queues() -> None:
-    for route in ROUTES.values():
-        assert route.queue(Priority.INTERACTIVE) is not route.queue(Priority.BULK)
+    always_bulk = {JobType.VISUALISATION}
+    for job_type, route in ROUTES.items():
+        same = route.queue(Priority.INTERACTIVE) is route.queue(Priority.BULK)
+        assert same == (job_type in always_bulk)
 
 
 def test_every_queue_is_somebodys() -> None:

@@ -1,4 +1,4 @@
-"""The worker roles: between them they do every task and consume every queue, each once."""
+"""The worker roles: between them they do every task and consume every queue, each queue once."""
 
 from pathlib import Path
 
@@ -24,16 +24,21 @@ def plans(redis_url: str, weights_dir: Path) -> dict[Role, Plan]:
     return {role: plan(role, services) for role in Role}
 
 
-def test_every_task_and_every_queue_belongs_to_exactly_one_role(plans: dict[Role, Plan]) -> None:
-    assert sorted(task for work in plans.values() for task in work.tasks) == sorted(Task)
+def test_every_queue_belongs_to_exactly_one_role_and_every_task_to_one_at_least(plans: dict[Role, Plan]) -> None:
+    assert {task for work in plans.values() for task in work.tasks} == set(Task)
     assert sorted(queue for work in plans.values() for queue in work.queues) == sorted(Queue)
 
 
-def test_a_role_consumes_the_queues_its_tasks_are_sent_to(plans: dict[Role, Plan]) -> None:
+def test_whoever_consumes_a_queue_does_every_task_that_is_sent_to_it(plans: dict[Role, Plan]) -> None:
     for work in plans.values():
         for route in ROUTES.values():
-            if route.task in work.tasks:
-                assert {route.interactive, route.bulk} <= set(work.queues)
+            if {route.interactive, route.bulk} & set(work.queues):
+                assert route.task in work.tasks
+
+
+def test_bulk_stylisations_are_kept_apart_from_interactive_ones(plans: dict[Role, Plan]) -> None:
+    assert list(plans[Role.STYLE].queues) == [Queue.STYLE_INTERACTIVE]
+    assert list(plans[Role.STYLE_BULK].queues) == [Queue.STYLE_BULK]
 
 
 def test_only_housekeeping_acts_by_itself(plans: dict[Role, Plan]) -> None:

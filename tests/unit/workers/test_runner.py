@@ -6,8 +6,15 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
-from shared.errors import CorruptImage, NumericalError, ObjectNotFound, StorageUnavailable, WorkerBusy
-from shared.jobs import JobStore, NewJob
+from shared.errors import (
+    CorruptImage,
+    NumericalError,
+    ObjectNotFound,
+    QueueUnavailable,
+    StorageUnavailable,
+    WorkerBusy,
+)
+from shared.jobs import Beat, JobStore, NewJob
 from shared.ml.face.verification import Verdict
 from shared.schemas import (
     ComparisonPayload,
@@ -21,7 +28,7 @@ from shared.schemas import (
 )
 from shared.settings import JobSettings
 from shared.storage import MemoryStore
-from workers.runner import Held, JobRunner
+from workers.runner import Held, JobRunner, event_interval
 
 MODEL = Model(name="m", digest="d")
 RESULT = ComparisonResult(verdict=Verdict.MATCH, policy="p", threshold=0.4)
@@ -134,6 +141,57 @@ def test_cancelling_stops_the_work_at_its_next_report(bench: Bench) -> None:
     assert bench.run(work).status is JobStatus.CANCELLED
     assert len(steps) < 20
     assert bench.uploads == []
+
+
+def test_cancelling_takes_effect_at_the_next_step_however_short_steps_are(bench: Bench) -> None:
+    steps = []
+
+    def work(_: ComparisonPayload, held: Held) -> tuple[Message, Model]:
+        for step in range(1, 1000):
+            steps.append(step)
+            if step == 3:
+                bench.jobs.cancel("acme", bench.id)
+            held.report(Progress(done=step, total=1000, stage="steps"))
+        return RESULT, MODEL
+
+    assert bench.run(work).status is JobStatus.CANCELLED
+    assert steps == [1, 2, 3]
+
+
+def test_of_many_short_steps_few_become_events_but_every_preview_does(bench: Bench) -> None:
+    def work(_: ComparisonPayload, held: Held) -> tuple[Message, Model]:
+        for step in range(1, 201):
+            preview = f"/preview/{step}" if step % 50 == 0 else None
+            held.report(Progress(done=step, total=200, stage="steps", preview=preview))
+        return RESULT, MODEL
+
+    job = bench.run(work)
+    told = [event.data for event in bench.jobs.events(job.id, block=False) if event.event == "progress"]
+    assert [data["preview"] for data in told if "preview" in data] == [f"/preview/{n}" for n in (50, 100, 150, 200)]
+    assert len(told) < 50
+
+
+def test_an_hours_events_fit_into_the_jobs_stream() -> None:
+    age, events = 0.0, 0
+    while age < 3600:
+        age += event_interval(age)
+        events += 1
+    assert 400 < events < 1900, "beside a hundred previews, below the 2,000 that are kept"
+
+
+def test_an_unreachable_redis_holds_no_step_up(bench: Bench) -> None:
+    class Deaf(JobStore):
+        beats = 0
+
+        def beat(self, job: Job, progress: Progress | None = None) -> Beat:  # noqa: ARG002 - as the real one
+            Deaf.beats += 1
+            raise QueueUnavailable("down")
+
+    deaf = Deaf(Redis(port=1), "likeness:", JobSettings(), lambda *_: None)
+    held = Held(deaf, bench.jobs.get("acme", bench.id))
+    for step in range(1, 100):
+        held.report(Progress(done=step, total=1000, stage="steps"))
+    assert Deaf.beats == 1
 
 
 def test_long_work_keeps_its_lease(redis: Redis) -> None:
