@@ -23,7 +23,7 @@ _BACKWARD = 2300  # bytes per pixel computed at once: the activations that the w
 _FORWARD = 600  # the same without a way back
 _GUIDED = 300  # with masks, the weighted copy of the largest activation
 _MASK = 12  # bytes per pixel: the mask, its share, and the shares at each stride
-_FAST = 220  # bytes per pixel of a picture in one pass, whole or in strips, with what a job holds beside it
+_FAST = 350  # bytes per pixel of a picture in one pass, whole or in strips; a look in float32 needs most
 
 
 def fine_bytes(
