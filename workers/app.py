@@ -8,8 +8,10 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 
 import structlog
 from celery import Celery
@@ -25,6 +27,7 @@ log = structlog.get_logger("worker")
 Handler = Callable[[str], None]
 
 BULK_NICENESS = 19  # where cores are contended, a seventieth of what interactive work gets; otherwise all of them
+AUTOGROUP = Path("/proc/self/autogroup")
 
 
 class Role(StrEnum):
@@ -99,10 +102,22 @@ def _beat_schedule(work: Plan) -> dict[str, dict[str, object]]:
     }
 
 
+def _give_way() -> None:
+    """Leave the processors to every other process.
+
+    Linux may weigh sessions against each other before it looks at processes (sched(7), autogroups): whoever leads a
+    session speaks for all of it.
+    """
+    os.nice(BULK_NICENESS)
+    if os.getsid(0) == os.getpid():
+        with suppress(OSError):  # a kernel without them
+            AUTOGROUP.write_text(str(BULK_NICENESS))
+
+
 def run(role: Role, services: Services) -> int:
     """Consume the role's queues until a signal ends the process; its exit status."""
     if role is Role.STYLE_BULK:
-        os.nice(BULK_NICENESS)  # before torch starts its threads: those that run already would not follow
+        _give_way()  # before torch starts its threads: those that run already would not follow
     work = plan(role, services)
     settings = services.settings
     name = f"{role.value}@{socket.gethostname()}-{os.getpid()}"

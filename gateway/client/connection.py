@@ -23,6 +23,8 @@ def connected(url: str | None, key: str | None) -> Iterator[Client]:
         info = read_info(Path(".likeness"))
         if info is None:
             raise ConfigurationError("No system runs here: start one (likeness up), or name --url and --key.")
+        if not info.api_key:
+            raise ConfigurationError("The system that runs here is still starting: try again in a moment.")
         url, key = url or info.url, key or info.api_key
     with Client(url, key) as client:
         yield client

@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from gateway.client.api import Client
 from gateway.client.connection import Key, Url, connected, succeeded
@@ -143,12 +143,13 @@ def _report(photos: list[Photo], failures: list[Failure], output: Path, *, as_js
 @batches.command("list")
 def list_batches(url: Url = None, key: Key = None) -> None:
     """List the batches, newest first."""
-    table = Table("batch", "status", "total", "done", "failed", "created")
+    # an id that is cut off could not be copied
+    table = Table(Column("batch", no_wrap=True, min_width=32), "status", "total", "done", "failed", "created")
     with connected(url, key) as client:
         for batch in client.batches():
             counts = batch["counts"]
             numbers = (f"{counts[name]:,}" for name in ("total", "done", "failed"))
-            table.add_row(batch["id"], batch["status"], *numbers, batch["created_at"])
+            table.add_row(batch["id"], batch["status"], *numbers, f"{batch['created_at']:.16}")
     console.print(table)
 
 

@@ -39,7 +39,7 @@ PAINTINGS = (
     "moulin-de-la-galette", "poppies", "spring", "summertime",
 )  # fmt: skip
 SIDE = 256  # px
-CELL, GAP = 168, 4
+CELL, GAP = 128, 4
 INTRODUCTION = """# Gallery
 
 Written by `make gallery`; do not edit. Each photo (rows) painted after each painting (columns), long side 256 px.
@@ -164,7 +164,7 @@ def _sheet(
             if picture is not None:
                 sheet.paste(_square(picture), (GAP + x * (CELL + GAP), GAP + y * (CELL + GAP)))
     corner = ImageDraw.Draw(sheet)
-    corner.text((GAP + 8, GAP + CELL - 44), "photo ↓\npainting →", "grey", ImageFont.load_default(16))
+    corner.text((GAP + 8, GAP + CELL - 44), "photos below,\npaintings beside", "grey", ImageFont.load_default(14))
     return sheet
 
 
