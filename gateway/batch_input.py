@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from pydantic import Field, model_validator
 
-from gateway.bodies import AnyIds, Body, read_json
+from gateway.bodies import AnyIds, Body, parse_json, read_json
 from gateway.errors import MalformedBody
 from gateway.style_options import StyleOptions
 from shared.errors import CorruptImage, ImageTooLarge, InvalidArchive, InvalidField, InvalidInput, UnsupportedImage
@@ -38,7 +38,7 @@ class StoredImage(Body):
     """A picture that is in the object store already."""
 
     job: Id | None = Field(None, description="a stylisation of yours: the picture that it made")
-    key: str | None = Field(None, max_length=1024, description="an object below inbox/{tenant}/")
+    key: str | None = Field(None, description="an object below inbox/{tenant}/; at most 1,024 bytes")
 
     @model_validator(mode="after")
     def _is_one(self) -> Self:
@@ -57,11 +57,17 @@ class ManifestLine(StyleOptions):
 
 @dataclass(frozen=True)
 class Wanted:
-    """`line` is None where nothing but the file was sent; `file` names one of those that were sent."""
+    """`line` is None where nothing but the file was sent; `number` is that of the line, from 1."""
 
     custom_id: str
     image: str | StoredImage
     line: ManifestLine | None = None
+    number: int = 0
+
+    @property
+    def place(self) -> str:
+        """Where a manifest asks for it."""
+        return _place(self.number)
 
 
 def files_of(images: Sequence[tuple[str, bytes]], archive: bytes | None, limits: LimitSettings) -> dict[str, Read]:
@@ -84,7 +90,7 @@ def files_of(images: Sequence[tuple[str, bytes]], archive: bytes | None, limits:
 
 def wanted_of(names: Iterable[str]) -> list[Wanted]:
     """Every file, under an id made of its name."""
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     return [Wanted(_id_of(name, taken), name) for name in names]
 
 
@@ -107,22 +113,26 @@ def read_manifest(data: bytes, given: Mapping[str, Any], limits: LimitSettings) 
         try:
             line = _read_line(text, given)
         except InvalidInput as error:
-            raise type(error)(f"Line {number} of `manifest`: {error}") from None
+            raise type(error)(f"{_place(number)}: {error}") from None
         if line.custom_id in found:
-            raise InvalidField(f"Line {number} of `manifest`: the custom_id {line.custom_id!r} is there twice.")
+            raise InvalidField(f"{_place(number)}: the custom_id {line.custom_id!r} is there twice.")
         image = _clean(line.image) if isinstance(line.image, str) else line.image
-        found[line.custom_id] = Wanted(line.custom_id, image, line)
+        found[line.custom_id] = Wanted(line.custom_id, image, line, number)
     return list(found.values())
 
 
 def _read_line(text: bytes, given: Mapping[str, Any]) -> ManifestLine:
     try:
-        sent = json.loads(text)
-    except (ValueError, RecursionError):
+        sent = parse_json(text)
+        if not isinstance(sent, dict):
+            raise InvalidField("It must be a JSON object with `custom_id` and `image`.")
+        return read_json(ManifestLine, json.dumps({**given, **sent}).encode())
+    except MalformedBody:
         raise MalformedBody("It is not valid JSON.") from None
-    if not isinstance(sent, dict):
-        raise InvalidField("It must be a JSON object with `custom_id` and `image`.")
-    return read_json(ManifestLine, json.dumps({**given, **sent}).encode())
+
+
+def _place(number: int) -> str:
+    return f"Line {number} of `manifest`"
 
 
 def _giver(data: bytes) -> Read:
@@ -174,11 +184,23 @@ def _clean(name: str) -> str:
     return printable[-NAME_LENGTH:] or "image"
 
 
-def _id_of(name: str, taken: set[str]) -> str:
+def untaken(base: str, taken: dict[str, int]) -> str:
+    """`base`, or `base-2`, `base-3`, ...: the first that differs from those taken, not in case only; it is taken then.
+
+    `taken` has the number to try next for each, so that thousands of one name take no longer than others.
+    """
+    folded = base.casefold()
+    for number in count(taken.get(folded, 1)):
+        found = base if number == 1 else f"{base}-{number}"
+        if found.casefold() not in taken:
+            break
+    taken[found.casefold()] = 2
+    taken[folded] = number + 1
+    return found
+
+
+def _id_of(name: str, taken: dict[str, int]) -> str:
     """An id made of a file's name, different from those that are taken."""
     stem = str(PurePosixPath(name).with_suffix("")) if PurePosixPath(name).name else name
     base = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("._-")[:ID_LENGTH] or "image"
-    candidates = (base if number == 1 else f"{base}-{number}" for number in count(1))
-    found = next(candidate for candidate in candidates if candidate.casefold() not in taken)
-    taken.add(found.casefold())
-    return found
+    return untaken(base, taken)

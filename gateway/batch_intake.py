@@ -4,9 +4,11 @@ Only the header of a picture is read here: thousands would keep a request waitin
 is damaged further in is found by the worker, and ends as an error of its item all the same.
 """
 
+import unicodedata
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
@@ -17,7 +19,7 @@ from gateway.style_options import StyleOptions
 from gateway.uploads import Uploads
 from shared import images
 from shared.batches import input_key
-from shared.errors import InvalidImage, NotFound, ObjectNotFound
+from shared.errors import InvalidField, InvalidImage, NotFound, ObjectNotFound, StyleNotFound
 from shared.jobs import JobStore
 from shared.schemas import (
     BatchItem,
@@ -32,6 +34,7 @@ from shared.schemas import (
 from shared.settings import LimitSettings
 from shared.storage import ObjectStore, image_key, inbox_folder
 
+LONGEST_KEY = 1024  # bytes, of S3
 THREADS = 8  # the object store answers several at a time
 
 Sizes = Mapping[str, tuple[int, int]]
@@ -76,8 +79,9 @@ class Intake:
         made = []
         for one in wanted:
             options = one.line or batch
-            style_options.check_limits(options, self.limits)
-            made.append(Painting(options, *chosen(one.line.style_id if one.line else (), options.mode)))
+            with _naming_its_line(one):
+                style_options.check_limits(options, self.limits)
+                made.append(Painting(options, *chosen(one.line.style_id if one.line else (), options.mode)))
         return made
 
     def items(
@@ -136,7 +140,7 @@ class Intake:
                     raise ObjectNotFound(f"The job {job} is no stylisation that succeeded: it has no picture.")
                 made = StylizationResult.model_validate(found.result, extra="ignore").image
                 return image_key(self.tenant, job, made.media_type)
-            case StoredImage(key=str(key)) if key.startswith(inbox_folder(self.tenant)) and ".." not in key.split("/"):
+            case StoredImage(key=str(key)) if key.startswith(inbox_folder(self.tenant)) and _can_be_a_key(key):
                 return key
             case _:
                 raise ObjectNotFound("`key` must name an object below inbox/ and your tenant's name.")
@@ -146,3 +150,20 @@ class Intake:
             return self.store.get(key)
         except ObjectNotFound:
             raise ObjectNotFound("There is no such picture in the object store, or it is kept no longer.") from None
+
+
+@contextmanager
+def _naming_its_line(one: Wanted) -> Iterator[None]:
+    """What is wrong with an item of the manifest is told with its line; an unknown style of the batch is not its."""
+    try:
+        yield
+    except (InvalidField, StyleNotFound) as error:
+        if one.line is None or (isinstance(error, StyleNotFound) and not one.line.style_id):
+            raise
+        raise type(error)(f"{one.place}: {error}") from None
+
+
+def _can_be_a_key(key: str) -> bool:
+    """Whether the object store takes it. It names its object as it stands: nothing in it is resolved."""
+    no_control = all(unicodedata.category(letter) not in {"Cc", "Cs"} for letter in key)  # Cs: no UTF-8
+    return no_control and not {"", ".", ".."} & {*key.split("/")} and len(key.encode()) <= LONGEST_KEY

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from pydantic import Field
 from zipstream import ZIP_STORED, ZipStream
 
+from gateway.batch_input import untaken
 from gateway.responses import Document, optional
 from shared.batches import BatchStore, Entry
 from shared.errors import ObjectNotFound
@@ -133,10 +134,11 @@ def archive(store: ObjectStore, batch: Batch, found: Iterable[ItemDocument]) -> 
     """
     packed = ZipStream(compress_type=ZIP_STORED)  # pictures are compressed already
     lines = []
+    taken: dict[str, int] = {}  # ids may differ in case only, which not every disk tells apart
     for item in found:
         file = None
         if item.image is not None and item.job is not None:
-            file = f"{item.custom_id}.{PurePosixPath(item.image.media_type).name}"
+            file = f"{untaken(item.custom_id, taken)}.{PurePosixPath(item.image.media_type).name}"
             try:
                 data = store.get(image_key(batch.tenant, item.job, item.image.media_type))
             except ObjectNotFound:

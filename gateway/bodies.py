@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Annotated, Any, NoReturn, TypeVar
 
 from flask import Request, request
@@ -50,7 +51,7 @@ class Part:
 def _json_text(example: str) -> Callable[[str, str], Any]:
     def read(name: str, text: str) -> Any:
         try:
-            return _loads(text)
+            return parse_json(text)
         except MalformedBody:
             raise InvalidField(f"`{name}` must be JSON text, for example {example}.") from None
 
@@ -169,7 +170,7 @@ def read_json(model: type[T], raw: bytes) -> T:
     Raises:
         MalformedBody, InvalidField, InvalidId, InvalidBase64
     """
-    _loads(raw)  # pydantic's own parser does not notice repeated members
+    parse_json(raw)  # pydantic's own parser does not notice repeated members
     return _validate(model, lambda: model.model_validate_json(raw, strict=True))
 
 
@@ -222,7 +223,13 @@ def _refuse_repeated(*fields: MultiDict[str, Any], but: Collection[str] = ()) ->
             seen.add(name)
 
 
-def _loads(raw: str | bytes) -> Any:
+def parse_json(raw: str | bytes) -> Any:
+    """What JSON text says, strictly: no member is repeated, every number is finite.
+
+    Raises:
+        MalformedBody, InvalidField
+    """
+
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name, value in pairs:
@@ -251,7 +258,8 @@ def _refusal(model: type[Body], error: ValidationError) -> InvalidInput:
     """One error that names every wrong field and what it may hold; never what was sent."""
     problems = error.errors(include_url=False, include_input=False)
     schema = model.model_json_schema()
-    detail = " ".join(_sentence(schema, problem) for problem in problems[:MOST_SENTENCES])
+    sentences = dict.fromkeys(_sentence(schema, problem) for problem in problems)  # each once, in their order
+    detail = " ".join(islice(sentences, MOST_SENTENCES))
     first = problems[0]
     match first["type"]:
         case "json_invalid":

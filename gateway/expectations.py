@@ -38,6 +38,8 @@ def _text(schema: Schema) -> str:
     if "contentEncoding" in schema:
         kind = "an image file" if schema["contentMediaType"] == "image/*" else "a file"
         return f"{kind} (base64 in JSON)"
+    if "minLength" in schema and "pattern" not in schema:  # then any text of that length will do
+        return f"text{_length(schema)}"
     return str(schema.get("description") or f"text{_length(schema)}")
 
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from gateway.bodies import JSON_LIST, AnyIds, AnyImageFiles, Body
 from gateway.context import caller, services
-from gateway.style_options import Weight
+from gateway.style_options import ListedWeight
 from shared.errors import InvalidField
 from shared.schemas import StyleInput, StyleMode
 from shared.styles import StyleKind
@@ -24,7 +24,7 @@ class StyleChoice(Body):
 
     style: AnyImageFiles = Field((), description="style image; several: repeat it (a list in JSON)")
     style_id: AnyIds = Field((), description="id of a style of GET /v1/styles; several: repeat it (a list in JSON)")
-    style_weights: Annotated[tuple[Weight, ...] | None, JSON_LIST] = Field(None, description=WEIGHTS_ARE)
+    style_weights: Annotated[tuple[ListedWeight, ...] | None, JSON_LIST] = Field(None, description=WEIGHTS_ARE)
 
     @property
     def styles_count(self) -> int:

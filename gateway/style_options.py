@@ -17,7 +17,7 @@ from shared.style_memory import Work, admit
 LEAST_SIDE = 64
 LEAST_SHORT_SIDE = 16
 DEFAULT_SIDE = {StyleMode.FAST: 1024, StyleMode.FINE: 384}
-MOST = 1e12
+MOST = 1e6  # a product of two of them still leaves squares of gradients that float32 can hold
 
 
 def _known_layers(layers: dict[str, float]) -> dict[str, float]:
@@ -26,8 +26,9 @@ def _known_layers(layers: dict[str, float]) -> dict[str, float]:
 
 
 Weight = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)]
+ListedWeight = Annotated[Weight, Field(strict=True)]  # inside of JSON text, where a number is no text
 Layers = Annotated[
-    dict[str, Weight],
+    dict[str, ListedWeight],
     Field(min_length=1, json_schema_extra={"propertyNames": {"enum": list(LAYERS)}}),
     AfterValidator(_known_layers),
 ]
@@ -51,7 +52,7 @@ class StyleOptions(Body):
     colours: Colours = Field(
         Colours.STYLE, description="style: the style's own; luminance, histogram, cholesky: ways to keep the content's"
     )
-    tiled: bool = Field(False, description="paint in tiles: larger pictures in less memory, for more time")
+    tiled: bool = Field(False, description="paint in tiles: fine mode then needs less memory, and more time")
     preset: Preset | None = Field(
         None, description="a named starting point that the options below override; fine only, like all of them"
     )
@@ -76,6 +77,7 @@ class StyleOptions(Body):
             case StyleMode.FINE if self.init is Init.IMAGE and not self.has_start():
                 raise InvalidField("`init=image` starts from a picture: send `init_image` with it.")
             case StyleMode.FINE:
+                self._check_layers()
                 self.engine_options().validated()
             case StyleMode.FAST:
                 pass
@@ -102,6 +104,14 @@ class StyleOptions(Body):
         """What decides on the memory."""
         options = self.engine_options() if self.mode is StyleMode.FINE else None
         return Work(self.mode, self.tiled, options, styles, masks)
+
+    def _check_layers(self) -> None:
+        layers = (("content", "alpha", self.content_layers), ("style", "beta", self.style_layers))
+        for cost, weight, given in layers:
+            if given is not None and not any(given.values()):
+                raise InvalidField(
+                    f"`{cost}_layers` must have a weight above 0; set `{weight}` to 0 to leave the {cost} out."
+                )
 
     def _given(self) -> dict[str, Any]:
         values = ((name, getattr(self, name)) for name in FineOptions.model_fields)
@@ -149,9 +159,14 @@ def scaled(shape: tuple[int, int], side: int) -> tuple[int, int]:
     return width, height
 
 
+def short_side(shape: tuple[int, int], size: int) -> int:
+    """That of a picture of this shape whose long side is `size`, px."""
+    return round(size * min(shape) / max(shape))
+
+
 def check_shape(field: str, sides: tuple[int, int], size: int) -> None:
     """VGG-16 halves a picture four times, so its short side needs sixteen pixels. Raises ImageTooSmall."""
-    short = round(size * min(sides) / max(sides))
+    short = short_side(sides, size)
     if short < LEAST_SHORT_SIDE:
         raise ImageTooSmall(
             f"`{field}` is so narrow that at size={size} its short side would have {short} px; "

@@ -15,7 +15,7 @@ from gateway.context import context
 from gateway.operations import Operation, accepts_job, operation
 from gateway.responses import Document, accept, document
 from gateway.style_choice import ChosenStyles, StyleChoice, choose, numbered
-from gateway.style_options import LEAST_SHORT_SIDE, StyleOptions, check_shape, longest_side
+from gateway.style_options import LEAST_SHORT_SIDE, LEAST_SIDE, StyleOptions, check_shape, longest_side, short_side
 from shared.errors import InvalidField
 from shared.ml.style.options import Init
 from shared.schemas import JobType, Priority, StyleInput, StyleMode, StylizationPayload
@@ -80,7 +80,9 @@ class EstimateDocument(Document):
     memory_bytes: int = Field(description="that painting a picture of this size needs")
     budget_bytes: int = Field(description="that one stylisation may use")
     fits: bool = Field(description="whether such a stylisation would be accepted")
-    largest_size: int = Field(description="long side, px, of the largest picture of this shape that is accepted")
+    largest_size: int = Field(
+        description="long side, px, of the largest picture of this shape that is accepted; 0: none is"
+    )
     largest_size_tiled: int = Field(description="the same with tiled=true")
 
 
@@ -97,10 +99,16 @@ def estimate() -> Response:
         memory_bytes=needed,
         budget_bytes=budget,
         fits=needed <= budget and max(shape) <= longest,
-        largest_size=largest_side(work, shape, budget, most=longest),
-        largest_size_tiled=largest_side(replace(work, tiled=True), shape, budget, most=longest),
+        largest_size=_largest_size(work, shape, budget, most=longest),
+        largest_size_tiled=_largest_size(replace(work, tiled=True), shape, budget, most=longest),
     )
     return document(found)
+
+
+def _largest_size(work: Work, shape: tuple[int, int], budget: int, *, most: int) -> int:
+    """The largest `size`, px, that is accepted for a content of this shape; 0: it is too narrow at every one."""
+    side = largest_side(work, shape, budget, most=most)
+    return side if side >= LEAST_SIDE and short_side(shape, side) >= LEAST_SHORT_SIDE else 0
 
 
 @blueprint.post("")

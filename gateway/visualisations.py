@@ -26,7 +26,9 @@ def _known_layer(layer: str) -> str:
 
 
 Layer = Annotated[str, Field(json_schema_extra={"enum": list(LAYERS)}), AfterValidator(_known_layer)]
-Units = Annotated[tuple[Annotated[int, Field(ge=0, lt=512)], ...], Field(min_length=1, max_length=MOST_UNITS)]
+Units = Annotated[
+    tuple[Annotated[int, Field(ge=0, lt=512, strict=True)], ...], Field(min_length=1, max_length=MOST_UNITS)
+]
 UNITS_ARE = f"a JSON list of up to {MOST_UNITS} numbers of units, such as [3, 17]; default: the nine most telling ones"
 
 

@@ -102,8 +102,9 @@ end
 -- The outcomes are in the object store now.
 function operations.finish(retention)
   if not over() then return 0 end
-  local done, ended, total = number('done'), number('done') + number('failed'), number('total')
-  local outcome = done > 0 and 'succeeded' or 'failed'
+  local done, failed, total = number('done'), number('failed'), number('total')
+  local ended = done + failed
+  local outcome = done > 0 and 'succeeded' or failed > 0 and 'failed' or 'cancelled'
   if field('state') == 'cancelling' and ended < total then outcome = 'cancelled' end
   set('state', outcome, 'cancelled', total - ended, 'finished_at', stamp(now))
   redis.call('ZREM', UNFINISHED, id)

@@ -4,6 +4,8 @@ import io
 
 from PIL import Image, ImageCms
 
+SRGB_NAMES = frozenset({"sRGB IEC61966-2.1", "sRGB built-in"})  # exactly: others are named so with another gamma
+
 
 def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """A picture of mode RGB, L or CMYK as RGB in sRGB; without a usable profile, as Pillow converts it.
@@ -14,7 +16,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
         return image.convert("RGB")
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if image.mode == "RGB" and ImageCms.getProfileDescription(source).startswith("sRGB"):
+        if image.mode == "RGB" and ImageCms.getProfileDescription(source).strip() in SRGB_NAMES:
             return image  # most photos: neither work nor rounding
         converted = ImageCms.profileToProfile(
             image,

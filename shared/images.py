@@ -188,7 +188,7 @@ def _load(image: Image.Image) -> None:
 def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     """Colour (mode RGB, L or CMYK, which is what profiles are made for) and opacity (L)."""
     if image.mode.startswith("I"):  # 16-bit grey: Pillow's own conversion would clip instead of scale
-        grey = image.point(lambda value: value / 257).convert("L")
+        grey = image.point(lambda value: value / 257 + 0.5).convert("L")
         grey.info.pop("transparency", None)  # a level of 16 bits
         return grey, None
     if image.has_transparency_data:

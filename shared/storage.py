@@ -24,6 +24,11 @@ BATCHES = "batches/"
 INBOX = "inbox/"
 MOST_UPDATES = 20  # of one object that others change at the same time
 
+READ_S = 30  # for an answer
+# A busy store takes its time to write a large object down, and sending it again makes it busier.
+LARGE_BYTES = 4 * 2**20
+LARGE_READ_S = 90
+
 _T = TypeVar("_T")
 
 
@@ -110,20 +115,9 @@ class ObjectStore(Protocol):
 
 class S3Store:
     def __init__(self, settings: S3Settings) -> None:
-        # The SDK's own pool waits five minutes for a dead server; a turnstile cannot.
-        self._http = urllib3.PoolManager(
-            maxsize=64,
-            timeout=urllib3.Timeout(connect=3, read=30),
-            retries=urllib3.Retry(total=3, backoff_factor=0.1, status_forcelist=[500, 502, 503, 504]),
-        )
-        self._client = Minio(
-            settings.endpoint,
-            access_key=settings.access_key,
-            secret_key=settings.secret_key.get_secret_value(),
-            secure=settings.secure,
-            region=settings.region,
-            http_client=self._http,
-        )
+        self._http = _pool(READ_S, retries=3)
+        self._client = _client(settings, self._http)
+        self._patient = _client(settings, _pool(LARGE_READ_S, retries=1))
         self._bucket = settings.bucket
         self._image_days = settings.image_days
 
@@ -160,9 +154,10 @@ class S3Store:
             raise StorageUnavailable(f"The bucket {self._bucket!r} does not exist; restart the gateway to create it.")
 
     def put(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
+        client = self._patient if len(data) > LARGE_BYTES else self._client
         self._call(
             key,
-            lambda: self._client.put_object(self._bucket, key, io.BytesIO(data), len(data), content_type=content_type),
+            lambda: client.put_object(self._bucket, key, io.BytesIO(data), len(data), content_type=content_type),
         )
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
@@ -245,6 +240,26 @@ class S3Store:
             raise StorageUnavailable(f"The object store refused the request: {error.code}.") from error
         except (MinioException, HTTPError, OSError, ValueError) as error:
             raise StorageUnavailable(f"The object store cannot be reached ({type(error).__name__}).") from error
+
+
+def _pool(read: float, *, retries: int) -> urllib3.PoolManager:
+    """The SDK's own pool waits five minutes for a dead server; a turnstile cannot."""
+    return urllib3.PoolManager(
+        maxsize=64,
+        timeout=urllib3.Timeout(connect=3, read=read),
+        retries=urllib3.Retry(total=retries, backoff_factor=0.1, status_forcelist=[500, 502, 503, 504]),
+    )
+
+
+def _client(settings: S3Settings, http: urllib3.PoolManager) -> Minio:
+    return Minio(
+        settings.endpoint,
+        access_key=settings.access_key,
+        secret_key=settings.secret_key.get_secret_value(),
+        secure=settings.secure,
+        region=settings.region,
+        http_client=http,
+    )
 
 
 class MemoryStore:

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from shared import images
 from shared.errors import NeedsTooMuchMemory
-from shared.images import ImageLimits
-from shared.ml.style import colours, options
+from shared.images import ImageFormat, ImageLimits
+from shared.ml.style import colours, memory, options
 from shared.ml.style.memory import TILE
 from shared.ml.style.optimisation import StyleImage
 from shared.ml.style.options import Colours, Preset
-from shared.ml.style.pixels import resize, to_image
+from shared.ml.style.pixels import fit, resize, to_image
 from shared.provenance import Provenance
 from shared.queue import Task
 from shared.schemas import (
@@ -40,19 +40,21 @@ from workers.checkpoints import Checkpoints
 from workers.memory_gate import MemoryGate
 from workers.runner import Held
 from workers.services import Services
-from workers.style_inputs import StyleInputs, StylePicture, read_inputs
+from workers.style_inputs import StyleInputs, StylePicture, decoding_bytes, fetch_inputs, read_inputs
 from workers.style_models import FastWork, FineWork, StyleModels
 from workers.style_progress import StepReporter
 from workers.visualise import visualisation_tasks
 
 log = structlog.get_logger("worker")
 
+PREVIEW_SIDE = 256  # px
+
 
 def style_tasks(services: Services) -> Mapping[Task, Handler]:
     """Load and warm up the models; the task that uses them."""
     every = services.settings.workers.checkpoint_seconds
     models = StyleModels.load(services)
-    gate = MemoryGate(services.settings.limits.style_memory_bytes)
+    gate = MemoryGate(services.settings.limits.style_memory_bytes - memory.RESIDENT)
     worker = StyleWorker(models, services.store, services.limits, gate, checkpoint_seconds=every)
     run = services.runner.run
     painting: dict[Task, Handler] = {Task.STYLIZE: lambda job_id: run(job_id, StylizationPayload, worker.stylize)}
@@ -88,14 +90,19 @@ class StyleWorker:
     def stylize(self, payload: StylizationPayload, held: Held) -> tuple[Message, Model]:
         """Paint, store the picture under the job's key, say what it cost."""
         started = time.monotonic()
-        inputs = read_inputs(payload, self._store.get, self._limits)
-        painted = self._paint_in_turn(payload, inputs, held)
-        if painted is None:
+        files = fetch_inputs(payload, self._store.get)
+        found = self._paint_in_turn(payload, files, held)
+        if found is None:
             log.warning("out of memory: again in tiles", job=held.job.id, size=payload.size)
             self._models.free_memory()
             return self.stylize(payload.model_copy(update={"tiled": True}), held)
-        shown = to_image(colours.after(painted.pixels, inputs.content, payload.colours))
-        data = images.encode(shown, payload.format, _provenance(payload, painted), alpha=inputs.alpha)
+        inputs, painted = found
+        # a look has no picture that could have been given the content's colours before
+        recoloured = all(style.pixels is not None for style in inputs.styles)
+        shown = to_image(colours.after(painted.pixels, inputs.content, payload.colours, recoloured=recoloured))
+        data = images.encode(
+            shown, payload.format, _provenance(payload, painted.model, painted.fine), alpha=inputs.alpha
+        )
         result = StylizationResult(
             image=self._keep(data, shown.size, payload.format.media_type, held.job),
             mode=payload.mode,
@@ -106,20 +113,30 @@ class StyleWorker:
             tiled=payload.tiled,
             fine=painted.fine,
             costs=painted.costs,
-            memory_bytes=memory_bytes(payload, inputs),
+            memory_bytes=memory_bytes(payload, *shown.size),
             seconds=round(time.monotonic() - started, 3),
         )
         return result, painted.model
 
-    def _paint_in_turn(self, payload: StylizationPayload, inputs: StyleInputs, held: Held) -> _Painted | None:
-        """Paint when there is memory for it; None when the device had too little, but tiles may help."""
+    def _paint_in_turn(
+        self, payload: StylizationPayload, files: Mapping[str, bytes], held: Held
+    ) -> tuple[StyleInputs, _Painted] | None:
+        """Decode and paint when there is memory for it; None when the device had too little, but tiles may help.
+
+        Raises:
+            WorkerBusy: others have the memory.
+        """
 
         def waiting() -> None:
             held.report(Progress(done=0, total=1, stage="waiting for memory"))
 
+        height, width = fit(*images.measure(files[payload.content_key], self._limits), payload.size)
+        needed = max(memory_bytes(payload, width, height), decoding_bytes(files, self._limits))
         try:
-            with self._gate.inside(memory_bytes(payload, inputs), waiting=waiting):
-                return self._paint(payload, inputs, held)
+            # what is resident is there once for all of them
+            with self._gate.inside(needed - memory.RESIDENT, waiting=waiting):
+                inputs = read_inputs(payload, files, self._limits)
+                return inputs, self._paint(payload, inputs, held)
         except torch.OutOfMemoryError:
             if payload.tiled:
                 raise NeedsTooMuchMemory(
@@ -149,10 +166,13 @@ class StyleWorker:
         self, payload: StylizationPayload, inputs: StyleInputs, styles: list[StylePicture], held: Held
     ) -> _Painted:
         chosen = fine_options(payload)
+        used, model = used_options(payload, chosen), self._models.fine_model
 
-        def shown(pixels: Tensor) -> Tensor:
+        def preview(pixels: Tensor) -> bytes:
             small = resize(inputs.content, *pixels.shape[2:])
-            return colours.after(pixels, small, payload.colours)
+            shown = to_image(colours.after(pixels, small, payload.colours))
+            shown.thumbnail((PREVIEW_SIDE, PREVIEW_SIDE))
+            return images.encode(shown, ImageFormat.JPEG, _provenance(payload, model, used))
 
         with Checkpoints(self._store, held.job, every=self._checkpoint_seconds) as checkpoints:
             work = FineWork(
@@ -164,7 +184,9 @@ class StyleWorker:
                 tile=TILE if payload.tiled else None,
                 state=checkpoints.last(),
             )
-            reporter = StepReporter(held, self._store, checkpoints, preview_every=payload.preview_every, shown=shown)
+            reporter = StepReporter(
+                held, self._store, checkpoints, preview_every=payload.preview_every, preview=preview
+            )
             done = self._models.paint_fine(work, on_step=reporter)
         costs = StyleCosts(
             content=done.last.content_cost,
@@ -172,7 +194,7 @@ class StyleWorker:
             total=done.last.cost,
             style_at_start=done.first.style_cost,
         )
-        return _Painted(done.image, self._models.fine_model, costs, used_options(payload, chosen))
+        return _Painted(done.image, model, costs, used)
 
     def _keep(self, data: bytes, size: tuple[int, int], media_type: str, job: Job) -> StylizedImage:
         self._store.put(image_key(job.tenant, job.id, media_type), data, media_type)
@@ -193,12 +215,11 @@ def fine_options(payload: StylizationPayload) -> options.FineOptions:
     return options.FineOptions.of(given.pop("preset", Preset.BALANCED), strength=payload.strength, **given)
 
 
-def memory_bytes(payload: StylizationPayload, inputs: StyleInputs) -> int:
+def memory_bytes(payload: StylizationPayload, width: int, height: int) -> int:
     """What the gateway reckoned with when it let the job in, at this size."""
-    height, width = inputs.content.shape[2:]
-    masks = sum(one.mask is not None for one in inputs.styles) + (inputs.keep is not None)
+    masks = sum(one.mask_key is not None for one in payload.styles) + (payload.keep_key is not None)
     chosen = fine_options(payload) if payload.mode is StyleMode.FINE else None
-    work = Work(payload.mode, payload.tiled, chosen, len(inputs.styles), masks)
+    work = Work(payload.mode, payload.tiled, chosen, len(payload.styles), masks)
     return work.memory_bytes(width, height)
 
 
@@ -217,14 +238,14 @@ def _recoloured(style: StylePicture, content: Tensor, kept: Colours) -> StylePic
     return replace(style, name=name, pixels=colours.before(style.pixels, content, kept))
 
 
-def _provenance(payload: StylizationPayload, painted: _Painted) -> Provenance:
+def _provenance(payload: StylizationPayload, model: Model, fine: FineOptions | None) -> Provenance:
     """What the picture says about itself: the styles by their ids ("upload" for a picture that was sent)."""
     asked = payload.model_dump(include={"mode", "size", "format", "strength", "colours", "tiled"}, mode="json")
-    if painted.fine:
-        asked |= painted.fine.model_dump(exclude_none=True, mode="json")
+    if fine:
+        asked |= fine.model_dump(exclude_none=True, mode="json")
     styles = ",".join(f"{one.style_id or 'upload'}:{one.weight:g}" for one in payload.styles)
     return Provenance(
         software=f"Likeness {version('likeness')}",
-        model=f"{painted.model.name} {painted.model.digest}",
+        model=f"{model.name} {model.digest}",
         settings=" ".join([f"styles={styles}", *(f"{name}={value}" for name, value in asked.items())]),
     )

@@ -1,18 +1,22 @@
 """What a stylisation is made of: the pictures of its payload, decoded and brought to the size of the output."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from PIL import Image
+from PIL import Image, ImageChops
 from torch import Tensor
 
 from shared import images
 from shared.errors import InvalidImage
 from shared.images import ImageLimits
-from shared.ml.style.pixels import fit, resize, to_tensor
+from shared.ml.style import memory
+from shared.ml.style.pixels import fit, to_tensor
 from shared.schemas import StyleInput, StyleMode, StylizationPayload
 from shared.style_memory import STYLE_AREA
+
+DECODING = 36  # bytes per pixel while a picture is decoded; measured: 16 (opaque JPEG or PNG) to 34 (transparent WebP)
+FAST_STYLE_SIDE = 768  # px: the fast mode's network brings every style to 256 px, and colours need no more either
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +36,7 @@ class StylePicture:
 class StyleInputs:
     """Of one size, (1, 3, H, W): `content` and `init`; `keep` (1, 1, H, W) is 1 where the content is left alone.
 
-    `alpha` is the content's opacity, of its own size; None where all of it is opaque.
+    `alpha` is the content's opacity, of that size; None where all of it is opaque.
     """
 
     content: Tensor
@@ -42,25 +46,41 @@ class StyleInputs:
     init: Tensor | None = None
 
 
-def read_inputs(payload: StylizationPayload, fetch: Callable[[str], bytes], limits: ImageLimits) -> StyleInputs:
-    """Fetch and decode every picture of a payload.
+def fetch_inputs(payload: StylizationPayload, fetch: Callable[[str], bytes]) -> dict[str, bytes]:
+    """The files of a payload's pictures by their keys, still encoded.
+
+    Raises:
+        ObjectNotFound: one is not in the store.
+    """
+    beside = [key for style in payload.styles for key in (style.key, style.mask_key)]
+    keys = [payload.content_key, payload.keep_key, payload.init_key, *beside]
+    return {key: fetch(key) for key in dict.fromkeys(keys) if key is not None}
+
+
+def decoding_bytes(files: Mapping[str, bytes], limits: ImageLimits) -> int:
+    """The peak of `read_inputs`: the files, and the largest picture while it is decoded.
+
+    Raises:
+        InvalidImage: the header of one says that it is none, or too large.
+    """
+    largest = max(width * height for width, height in (images.measure(data, limits) for data in files.values()))
+    return memory.RESIDENT + DECODING * largest + sum(map(len, files.values()))
+
+
+def read_inputs(payload: StylizationPayload, files: Mapping[str, bytes], limits: ImageLimits) -> StyleInputs:
+    """Decode every picture of a payload, one after the other: only one is ever there at its full size.
 
     Raises:
         InvalidImage: one is damaged, or a mask leaves nothing to paint.
-        ObjectNotFound: one is not in the store.
     """
-    image, alpha = images.decode_with_alpha(fetch(payload.content_key), limits)
+    image, alpha = images.decode_with_alpha(files[payload.content_key], limits)
     height, width = fit(image.width, image.height, payload.size)
-    content = resize(to_tensor(image), height, width)
-
-    def picture(key: str | None) -> Tensor | None:
-        return None if key is None else resize(to_tensor(images.decode(fetch(key), limits)), height, width)
+    content = _scaled(image, height, width)
+    alpha = alpha and alpha.resize((width, height))
+    del image
 
     def mask(key: str | None) -> Tensor | None:
-        if key is None:
-            return None
-        grey = images.decode(fetch(key), limits).convert("L")
-        return resize(to_tensor(grey)[:, :1], height, width)
+        return None if key is None else _mask(files[key], limits, (height, width))
 
     def style(number: int, given: StyleInput) -> StylePicture:
         where = mask(given.mask_key)
@@ -68,17 +88,38 @@ def read_inputs(payload: StylizationPayload, fetch: Callable[[str], bytes], limi
             raise InvalidImage(f"The mask of style {number} is black everywhere: paint white where the style goes.")
         if given.key is None:
             return StylePicture(given.look or "", None, given.weight, where)
-        data = fetch(given.key)
-        pixels = to_tensor(decoded := images.decode(data, limits))
+        data = files[given.key]
+        decoded = images.decode(data, limits)
         if payload.mode is StyleMode.FINE:
-            pixels = resize(pixels, *_style_size(decoded, payload.size, height * width))
-        return StylePicture(hashlib.sha256(data).hexdigest(), pixels, given.weight, where)
+            size = _style_size(decoded, payload.size, height * width)
+        else:  # the network sees a square: the aspect ratio does not count
+            size = min(decoded.height, FAST_STYLE_SIDE), min(decoded.width, FAST_STYLE_SIDE)
+        return StylePicture(hashlib.sha256(data).hexdigest(), _scaled(decoded, *size), given.weight, where)
 
     keep = mask(payload.keep_key)
     if keep is not None and bool((keep == 1).all()):
         raise InvalidImage("`keep` is white everywhere: nothing is left to paint. Paint black what may change.")
     styles = [style(number, given) for number, given in enumerate(payload.styles, start=1)]
-    return StyleInputs(content, alpha, styles, keep, picture(payload.init_key))
+    init = None if payload.init_key is None else _scaled(images.decode(files[payload.init_key], limits), height, width)
+    return StyleInputs(content, alpha, styles, keep, init)
+
+
+def _scaled(image: Image.Image, height: int, width: int) -> Tensor:
+    """An RGB picture as (1, 3, height, width) in [0, 1].
+
+    Scaled in 8 bits, as `shared.ml.style.pixels.resize` would but for the rounding: in float32 a picture of 50 million
+    pixels would take 600 MB.
+    """
+    return to_tensor(image.resize((width, height), Image.Resampling.BICUBIC))
+
+
+def _mask(data: bytes, limits: ImageLimits, size: tuple[int, int]) -> Tensor:
+    """A mask as (1, 1, height, width) in [0, 1]; what is transparent is black. White stays 1 exactly."""
+    image, alpha = images.decode_with_alpha(data, limits)
+    grey = image.convert("L")
+    if alpha is not None:
+        grey = ImageChops.multiply(grey, alpha)
+    return _scaled(grey, *size)[:, :1]
 
 
 def _style_size(image: Image.Image, long_side: int, pixels: int) -> tuple[int, int]:

@@ -7,10 +7,8 @@ from math import ceil
 import structlog
 from torch import Tensor
 
-from shared import images
 from shared.errors import Unavailable
 from shared.ml.style.optimisation import Step
-from shared.ml.style.pixels import to_image
 from shared.schemas import Progress
 from shared.storage import ObjectStore, preview_key
 from workers.checkpoints import Checkpoints
@@ -19,7 +17,6 @@ from workers.style_models import Glance
 
 log = structlog.get_logger("worker")
 
-PREVIEW_SIDE = 256  # px
 MOST_PREVIEWS = 100  # of one job
 
 
@@ -31,7 +28,7 @@ class StepReporter:
         store: where previews go.
         checkpoints: the job's.
         preview_every: steps between two previews; None: there are none.
-        shown: makes the picture a client is to see of the optimisation's, both (1, 3, h, w).
+        preview: makes the JPEG to show of the optimisation's picture, (1, 3, h, w).
     """
 
     def __init__(
@@ -41,13 +38,13 @@ class StepReporter:
         checkpoints: Checkpoints,
         *,
         preview_every: int | None,
-        shown: Callable[[Tensor], Tensor],
+        preview: Callable[[Tensor], bytes],
     ) -> None:
         self._held = held
         self._store = store
         self._checkpoints = checkpoints
         self._preview_every = preview_every
-        self._shown = shown
+        self._make_preview = preview
         self._began: tuple[float, float] | None = None  # time and fraction of the first step seen
 
     def __call__(self, step: Step, glance: Glance) -> None:
@@ -82,7 +79,7 @@ class StepReporter:
         if self._preview_every is None or step.step % max(self._preview_every, ceil(step.total / MOST_PREVIEWS)):
             return None
         job = self._held.job
-        data = images.thumbnail(to_image(self._shown(glance.image())), PREVIEW_SIDE)
+        data = self._make_preview(glance.image())
         try:
             self._store.put(preview_key(job.tenant, job.id, step.step), data, "image/jpeg")
         except Unavailable as error:

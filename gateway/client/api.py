@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import httpx
 
@@ -21,6 +22,11 @@ BATCH_TIMEOUT_S = 600
 Part = tuple[str, tuple[str | None, bytes]]  # of a form: field, file name if it is a file, content
 
 
+def _id(text: str) -> str:
+    """As one part of a path, whatever it holds."""
+    return quote(text, safe="").replace(".", "%2E")  # two dots would be the parent folder
+
+
 class ApiError(Exception):
     """The gateway's problem document (RFC 9457): status, stable code, and what to do in the message."""
 
@@ -28,6 +34,7 @@ class ApiError(Exception):
         super().__init__(f"{status} {code}: {detail}")
         self.status = status
         self.code = code
+        self.detail = detail
 
 
 class Client:
@@ -56,20 +63,20 @@ class Client:
         return found
 
     def gallery(self, gallery: str) -> dict[str, Any]:
-        return self._json("GET", f"/v1/galleries/{gallery}")
+        return self._json("GET", f"/v1/galleries/{_id(gallery)}")
 
     def change_gallery(self, gallery: str, **rules: str | int) -> dict[str, Any]:
         """Change the rules of a gallery; those left out stay."""
-        return self._json("PATCH", f"/v1/galleries/{gallery}", json=rules)
+        return self._json("PATCH", f"/v1/galleries/{_id(gallery)}", json=rules)
 
     def enrol(self, gallery: str, person: str, photo: Path) -> dict[str, Any]:
         """Enrol a person from one photo; the finished job."""
-        return self._job(f"/v1/galleries/{gallery}/persons/{person}/faces", {"image": photo})
+        return self._job(f"/v1/galleries/{_id(gallery)}/persons/{_id(person)}/faces", {"image": photo})
 
     def verify(self, gallery: str, person: str, photo: Path, **options: str) -> dict[str, Any]:
         """`options`: policy, liveness, liveness_session."""
         fields = {"person": person, **options}
-        return self._job(f"/v1/galleries/{gallery}/verifications", {"image": photo}, fields)
+        return self._job(f"/v1/galleries/{_id(gallery)}/verifications", {"image": photo}, fields)
 
     def compare(self, photo_a: Path, photo_b: Path, **options: str) -> dict[str, Any]:
         """`options`: policy, model."""
@@ -78,7 +85,7 @@ class Client:
     def recognise(self, gallery: str, photo: Path, *, top_k: int = 5, **options: str) -> dict[str, Any]:
         """`options`: policy, thorough ("true": small faces beside large ones too), liveness, liveness_session."""
         fields = {"top_k": str(top_k), **options}
-        return self._job(f"/v1/galleries/{gallery}/recognitions", {"image": photo}, fields)
+        return self._job(f"/v1/galleries/{_id(gallery)}/recognitions", {"image": photo}, fields)
 
     def detect(self, photo: Path, *, thorough: bool = False) -> dict[str, Any]:
         """Every face with its box, landmarks, pose, quality and advice."""
@@ -91,7 +98,7 @@ class Client:
     def answer_liveness(self, session: str, frames: Sequence[Path]) -> dict[str, Any]:
         """Send the frames of a camera, in order; the finished job. Name the session in `verify` when it passed."""
         parts = [("frames", (frame.name, frame.read_bytes())) for frame in frames]
-        return self._finished(self._send(f"/v1/liveness-sessions/{session}/frames", parts, wait=WAIT_S))
+        return self._finished(self._send(f"/v1/liveness-sessions/{_id(session)}/frames", parts, wait=WAIT_S))
 
     # --- measuring, calibrating, changing the model ---
 
@@ -103,7 +110,7 @@ class Client:
         `pairs` is a file in the format of LFW's pairs.txt.
         """
         files = {name: file for name, file in (("archive", archive), ("pairs", pairs)) if file}
-        return self._upload(f"/v1/galleries/{gallery}/evaluations", files, {"seed": str(seed)}, wait=0)
+        return self._upload(f"/v1/galleries/{_id(gallery)}/evaluations", files, {"seed": str(seed)}, wait=0)
 
     def report(self, job: dict[str, Any]) -> dict[str, bytes]:
         """The files of the report of a finished evaluation or training, by name."""
@@ -112,10 +119,10 @@ class Client:
     def calibrate(self, gallery: str, archive: Path | None = None, **target: float) -> dict[str, Any]:
         """Start a calibration for `target_fmr` or `target_fpir`; follow it with `progress`."""
         fields = {name: str(value) for name, value in target.items()}
-        return self._start(f"/v1/galleries/{gallery}/calibrations", archive, fields)
+        return self._start(f"/v1/galleries/{_id(gallery)}/calibrations", archive, fields)
 
     def calibrations(self, gallery: str) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self._json("GET", f"/v1/galleries/{gallery}/calibrations")["calibrations"]
+        found: list[dict[str, Any]] = self._json("GET", f"/v1/galleries/{_id(gallery)}/calibrations")["calibrations"]
         return found
 
     def models(self) -> list[dict[str, Any]]:
@@ -133,29 +140,29 @@ class Client:
         return self._job("/v1/models", files)
 
     def start_migration(self, gallery: str, model: str) -> dict[str, Any]:
-        return self._json("POST", f"/v1/galleries/{gallery}/migrations", json={"model": model})
+        return self._json("POST", f"/v1/galleries/{_id(gallery)}/migrations", json={"model": model})
 
     def migration(self, gallery: str, migration: str) -> dict[str, Any]:
         """How far it is, and who still needs a photo."""
-        return self._json("GET", f"/v1/galleries/{gallery}/migrations/{migration}")
+        return self._json("GET", f"/v1/galleries/{_id(gallery)}/migrations/{_id(migration)}")
 
     def reembed(self, gallery: str, migration: str, person: str, photo: Path) -> dict[str, Any]:
         """Supply a photo of a person again, for the new model; the finished job."""
-        path = f"/v1/galleries/{gallery}/migrations/{migration}/faces"
+        path = f"/v1/galleries/{_id(gallery)}/migrations/{_id(migration)}/faces"
         return self._job(path, {"image": photo}, {"person": person})
 
     def cut_over(self, gallery: str, migration: str, *, leave_behind: bool = False) -> dict[str, Any]:
-        path = f"/v1/galleries/{gallery}/migrations/{migration}/cut-over"
+        path = f"/v1/galleries/{_id(gallery)}/migrations/{_id(migration)}/cut-over"
         return self._json("POST", path, json={"leave_behind": leave_behind})
 
     def roll_back(self, gallery: str, migration: str) -> dict[str, Any]:
-        return self._json("POST", f"/v1/galleries/{gallery}/migrations/{migration}/roll-back")
+        return self._json("POST", f"/v1/galleries/{_id(gallery)}/migrations/{_id(migration)}/roll-back")
 
     def complete_migration(self, gallery: str, migration: str) -> None:
-        self._request("POST", f"/v1/galleries/{gallery}/migrations/{migration}/complete")
+        self._request("POST", f"/v1/galleries/{_id(gallery)}/migrations/{_id(migration)}/complete")
 
     def abandon_migration(self, gallery: str, migration: str) -> None:
-        self._request("DELETE", f"/v1/galleries/{gallery}/migrations/{migration}")
+        self._request("DELETE", f"/v1/galleries/{_id(gallery)}/migrations/{_id(migration)}")
 
     # --- style ---
 
@@ -179,27 +186,27 @@ class Client:
             query["cursor"] = page["next_cursor"]
 
     def style(self, style: str) -> dict[str, Any]:
-        return self._json("GET", f"/v1/styles/{style}")
+        return self._json("GET", f"/v1/styles/{_id(style)}")
 
     def put_style(self, style: str, picture: Path, **about: str) -> dict[str, Any]:
         """Add a style of your own, or replace one; `about`: title, artist, year, licence."""
         texts: list[Part] = [(name, (None, text.encode())) for name, text in about.items()]
         parts: list[Part] = [*texts, ("image", (picture.name, picture.read_bytes()))]
-        return self._json("PUT", f"/v1/styles/{style}", files=parts)
+        return self._json("PUT", f"/v1/styles/{_id(style)}", files=parts)
 
     def style_image(self, style: str, *, thumbnail: bool = False) -> bytes:
         """The picture of a style as it was uploaded, or a small JPEG of it; looks have the latter only."""
-        return self._bytes(f"/v1/styles/{style}/{'thumbnail' if thumbnail else 'image'}")
+        return self._bytes(f"/v1/styles/{_id(style)}/{'thumbnail' if thumbnail else 'image'}")
 
     def delete_style(self, style: str) -> None:
-        self._request("DELETE", f"/v1/styles/{style}")
+        self._request("DELETE", f"/v1/styles/{_id(style)}")
 
     def job(self, job_id: str) -> dict[str, Any]:
-        return self._json("GET", f"/v1/jobs/{job_id}")
+        return self._json("GET", f"/v1/jobs/{_id(job_id)}")
 
     def cancel(self, job_id: str) -> dict[str, Any]:
         """Cancel a job: at once when it is queued, at its next step when it runs."""
-        return self._json("POST", f"/v1/jobs/{job_id}/cancel")
+        return self._json("POST", f"/v1/jobs/{_id(job_id)}/cancel")
 
     def progress(self, job_id: str) -> Iterator[dict[str, Any]]:
         """The job again and again, the finished one last."""
@@ -260,15 +267,15 @@ class Client:
 
     def batch(self, batch: str) -> dict[str, Any]:
         """How far it is."""
-        return self._json("GET", f"/v1/batches/{batch}")
+        return self._json("GET", f"/v1/batches/{_id(batch)}")
 
     def turn_batch(self, batch: str, turn: str) -> dict[str, Any]:
         """`turn`: pause, resume or cancel."""
-        return self._json("POST", f"/v1/batches/{batch}/{turn}")
+        return self._json("POST", f"/v1/batches/{_id(batch)}/{turn}")
 
     def batch_items(self, batch: str, **query: str) -> Iterator[dict[str, Any]]:
         """What became of each item; `query`: status."""
-        return self._pages(f"/v1/batches/{batch}/items", "items", limit="1000", **query)
+        return self._pages(f"/v1/batches/{_id(batch)}/items", "items", limit="1000", **query)
 
     def batch_image(self, item: dict[str, Any]) -> bytes:
         """The picture of an item that succeeded."""
@@ -276,7 +283,7 @@ class Client:
 
     def batch_results(self, batch: str) -> Iterator[bytes]:
         """The ZIP of all pictures and the manifest, piece by piece."""
-        with self._http.stream("GET", f"/v1/batches/{batch}/results.zip") as response:
+        with self._http.stream("GET", f"/v1/batches/{_id(batch)}/results.zip") as response:
             if response.is_error:
                 response.read()
             self._check(response)
@@ -323,7 +330,7 @@ class Client:
 
     @staticmethod
     def _check(response: httpx.Response) -> None:
-        if response.is_error:
+        if not response.is_success:
             try:
                 problem = response.json()
             except ValueError:

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from gateway.client.connection import Key, Url, connected
 
-console = Console()
+console = Console(markup=False, emoji=False, highlight=False)  # titles are words of others
 
 StyleId = Annotated[str, typer.Argument(metavar="STYLE", help="id of a style")]
 
@@ -88,4 +88,4 @@ def _credits(style: dict[str, Any]) -> str:
 
 
 def _print(text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(text, soft_wrap=True)

@@ -11,10 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from glob import glob
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 from httpx import HTTPError
+from pydantic import TypeAdapter, ValidationError
 
 from gateway.client.api import ApiError, Client
 from shared.errors import InvalidField
@@ -70,41 +72,75 @@ class Failure:
     detail: str
 
 
-def find_photos(named: Sequence[str], suffix: str) -> list[Photo]:
-    """The photos behind files, folders (with those below) and patterns; each once, in order.
+def find_photos(named: Sequence[str], suffix: str, folder: Path) -> list[Photo]:
+    """The photos behind files, folders (with those below) and patterns; each once, in order, with its own picture.
+
+    `folder` is where the pictures go: what it holds within a folder of photos are paintings, and they are left out.
 
     Raises:
-        InvalidField: nothing is there.
+        InvalidField: nothing is there, or a picture would take the place of a photo or of a folder.
     """
-    found: dict[Path, str] = {}
+    pictures = folder.resolve()
+    found: dict[Path, tuple[str, str]] = {}
     for name in named:
-        paths = [Path(name)] if Path(name).exists() else sorted(map(Path, glob(name, recursive=True)))  # noqa: PTH207
-        if not paths:
-            raise InvalidField(f"There is no file, folder or pattern {name!r}.")
-        for path in paths:
-            for file, relative in _below(path):
-                found.setdefault(file.resolve(), str(relative))
+        for path in _matches(name, pictures):
+            parent = path.resolve() if path.is_dir() else path.resolve().parent
+            for file, relative in _below(path, pictures):
+                found.setdefault(file.resolve(), (str(relative), parent.name))
     if not found:
         raise InvalidField(f"No JPEG, PNG or WebP files in {', '.join(named)}.")
-    stems = Counter(str(Path(name).with_suffix("")).casefold() for name in found.values())
-    return [Photo(file, f"{_stem(name, stems)}.{suffix}") for file, name in found.items()]
+    photos = [Photo(file, output) for file, output in _outputs(found, suffix).items()]
+    for photo in photos:
+        target = pictures / photo.output
+        if target.resolve() in found or target.is_dir():
+            kind = "a folder" if target.is_dir() else "one of the photos"
+            raise InvalidField(f"The picture of {photo.file} would be {target}, {kind}: choose another folder for it.")
+    return photos
 
 
-def _below(path: Path) -> Iterator[tuple[Path, Path]]:
+def _matches(name: str, pictures: Path) -> list[Path]:
+    """The file or folder of that name, or what the pattern finds; without the pictures if it looks into folders."""
+    if Path(name).exists():
+        return [Path(name)]
+    found = [Path(one) for one in sorted(glob(name, recursive=True))]  # noqa: PTH207
+    deep = "**" in name
+    kept = [one for one in found if (path := one.resolve()) != pictures and not (deep and pictures in path.parents)]
+    if not kept:
+        raise InvalidField(f"There is no file, folder or pattern {name!r}{f' outside {pictures}' if found else ''}.")
+    return kept
+
+
+def _below(path: Path, pictures: Path) -> Iterator[tuple[Path, Path]]:
     if not path.is_dir():
         yield path, Path(path.name)
         return
+    if path.resolve() == pictures:
+        raise InvalidField(f"{path} holds the photos: choose another folder for the pictures.")
+    own = {pictures} if path.resolve() in pictures.parents else set()
     for file in sorted(path.rglob("*")):
         relative = file.relative_to(path)
         hidden = any(part.startswith(".") for part in relative.parts)
-        if file.is_file() and file.suffix.lower() in SUFFIXES and not hidden:
+        if file.is_file() and file.suffix.lower() in SUFFIXES and not hidden and own.isdisjoint(file.resolve().parents):
             yield file, relative
 
 
-def _stem(name: str, stems: Mapping[str, int]) -> str:
-    """Without the suffix, unless another photo differs by the suffix only."""
-    stem = str(Path(name).with_suffix(""))
-    return stem if stems[stem.casefold()] == 1 else name
+def _outputs(found: Mapping[Path, tuple[str, str]], suffix: str) -> dict[Path, str]:
+    """File -> its picture, no two alike and none a folder of others, whatever the order and the letters' case.
+
+    `found` has each photo's name and that of the folder it was found in. A name that is there twice gets its folder's
+    before it; the photo's suffix goes unless photos differ by it only; what still is alike is numbered.
+    """
+    seen = Counter(name.casefold() for name, _ in found.values())
+    names = {file: Path(parent if seen[name.casefold()] > 1 else "", name) for file, (name, parent) in found.items()}
+    stems = Counter(str(name.with_suffix("")).casefold() for name in names.values())
+    taken = {str(parent).casefold() for name in names.values() for parent in name.parents}
+    outputs = {}
+    for file, name in sorted(names.items()):
+        bare = str(name.with_suffix(""))
+        wishes = chain([bare] if stems[bare.casefold()] == 1 else [], [str(name)], (f"{name}-{n}" for n in count(2)))
+        outputs[file] = next(made for one in wishes if (made := f"{one}.{suffix}").casefold() not in taken)
+        taken.add(outputs[file].casefold())
+    return {file: outputs[file] for file in found}
 
 
 class Painter:
@@ -123,6 +159,8 @@ class Painter:
         self._style = style
         self._options = dict(options)
         self._refused: list[Failure] = []
+        if folder.is_file():
+            raise InvalidField(f"{folder} is a file: name a folder for the pictures.")
         folder.mkdir(parents=True, exist_ok=True)
         self._work = self._load()
 
@@ -131,12 +169,25 @@ class Painter:
         """Ids of the batches that are not finished."""
         return [batch.id for batch in self._unfinished()]
 
+    def has(self, photo: Photo) -> bool:
+        """Whether its picture is there."""
+        return (self._folder / photo.output).is_file()
+
+    def start(self, photo: Photo) -> dict[str, Any]:
+        """Start a job for one photo by itself; the job as accepted."""
+        return self._client.stylize(photo.file, self._style, **self._options)
+
+    def write(self, photo: Photo, picture: bytes) -> None:
+        """Write the picture of one photo, and what was asked for in this folder."""
+        self._save()
+        write_whole(self._folder / photo.output, picture)
+
     def begin(self, photos: Sequence[Photo], on_sent: Callable[[int], None] = lambda _: None) -> None:
         """Start batches for photos that have neither a picture nor a batch that is still at them."""
         for former in self._unfinished():
             self._collect(former, self._client.batch(former.id))
         under_way = {output for one in self._work.batches if not one.finished for output, _ in one.items.values()}
-        todo = [one for one in photos if one.output not in under_way and not (self._folder / one.output).exists()]
+        todo = [one for one in photos if one.output not in under_way and not self.has(one)]
         for chunk in _chunks(todo):
             self._send(chunk)
             on_sent(len(chunk))
@@ -177,7 +228,7 @@ class Painter:
 
     def failures(self, photos: Sequence[Photo]) -> list[Failure]:
         """Why these photos have no picture."""
-        missing = {one.output for one in photos if not (self._folder / one.output).exists()}
+        missing = {one.output for one in photos if not self.has(one)}
         found = {}
         for one in self._work.batches:
             if not missing & {output for output, _ in one.items.values()}:
@@ -201,7 +252,7 @@ class Painter:
         except ApiError as error:
             if error.status != 413 or len(chunk) > 1:
                 raise
-            self._refused.append(Failure(str(chunk[0].file), error.code, str(error)))
+            self._refused.append(Failure(str(chunk[0].file), error.code, error.detail))
             return
         items = {custom_id: (photo.output, str(photo.file)) for custom_id, photo in ids.items()}
         self._work.batches.append(Begun(made["id"], items))
@@ -214,7 +265,7 @@ class Painter:
         """Write what is new of a batch whose document this is."""
         for item in self._client.batch_items(begun.id, status="succeeded"):
             target = self._folder / begun.items[item["custom_id"]][0]
-            if not target.exists():
+            if not target.is_file():
                 write_whole(target, self._client.batch_image(item))
         if found["status"] in FINISHED:
             begun.finished = True
@@ -223,17 +274,19 @@ class Painter:
     def _load(self) -> Work:
         """What was begun in this folder; batches that are known no longer are as good as never begun."""
         asked = {"style": str(self._style), **self._options}
+        state = self._folder / STATE
         try:
-            kept = json.loads((self._folder / STATE).read_text())
+            kept = TypeAdapter(Work).validate_json(state.read_bytes())
         except FileNotFoundError:
             return Work(asked)
-        if kept["asked"] != asked:
+        except ValidationError:
+            raise InvalidField(f"{state} is damaged: delete it to go on in this folder, or name another.") from None
+        if kept.asked != asked:
             raise InvalidField(
                 f"{self._folder} holds pictures of another style or other options "
-                f"({', '.join(f'{name} {value}' for name, value in kept['asked'].items())}): name another folder."
+                f"({', '.join(f'{name} {value}' for name, value in kept.asked.items())}): name another folder."
             )
-        batches = [Begun(**{**one, "items": {k: tuple(v) for k, v in one["items"].items()}}) for one in kept["batches"]]
-        return Work(asked, [one for one in batches if self._is_known(one)])
+        return Work(asked, [one for one in kept.batches if self._is_known(one)])
 
     def _is_known(self, begun: Begun) -> bool:
         try:

@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Column, Table
 
-from gateway.client.api import Client
+from gateway.client.api import ApiError, Client
 from gateway.client.connection import Key, Url, connected, succeeded
-from gateway.client.painting import Failure, Painter, Photo, Standing, find_photos, write_whole
+from gateway.client.painting import SUFFIXES, Failure, Painter, Photo, Standing, find_photos
+from shared.errors import InvalidField
 
-console = Console()
+console = Console(markup=False, emoji=False, highlight=False)  # it prints names of files and words of others
 INTERRUPTED = 130  # as shells say it
 
 BatchId = Annotated[str, typer.Argument(metavar="BATCH")]
@@ -54,33 +55,59 @@ def stylize(  # noqa: PLR0913, PLR0917 - its arguments are the command's options
     given = {"mode": mode, "preset": preset, "steps": steps, "size": size, "strength": strength, "colours": colours,
              "seed": seed, "format": image_format}  # fmt: skip
     options = {name: str(value) for name, value in given.items() if value is not None}
-    chosen = Path(style) if Path(style).is_file() else style
-    found = find_photos(photos, image_format)
+    chosen = _chosen(style)
+    found = find_photos(photos, image_format, output)
     with connected(url, key) as client:
+        painter = Painter(client, output, chosen, options)
         if len(found) == 1:
-            _paint_one(client, found[0], output, chosen, options=options)
-            failures: list[Failure] = []
+            failures = _paint_one(client, found[0], painter, quiet=as_json)
         else:
-            failures = _paint_many(found, Painter(client, output, chosen, options), quiet=as_json)
+            failures = _paint_many(found, painter, quiet=as_json)
     _report(found, failures, output, as_json=as_json)
 
 
-def _paint_one(client: Client, photo: Photo, output: Path, style: str | Path, *, options: dict[str, str]) -> None:
-    if (output / photo.output).exists():
-        return
-    job = client.stylize(photo.file, style, **options)
+def _chosen(style: str) -> str | Path:
+    """The file of that name, else what is taken for the id of a style.
+
+    Raises:
+        InvalidField: it looks like a file, but none is there.
+    """
+    path = Path(style)
     try:
-        with Progress(console=console, transient=True) as bars:
+        if path.is_file():
+            return path
+    except OSError as error:
+        raise InvalidField(f"The style {style[:40]!r} cannot be read: {error.strerror}.") from None
+    if "/" in style or path.name != style or path.suffix.lower() in SUFFIXES:
+        raise InvalidField(f"There is no such file: {style!r}. Name a picture, or a style (likeness styles list).")
+    return style
+
+
+def _paint_one(client: Client, photo: Photo, painter: Painter, *, quiet: bool) -> list[Failure]:
+    if painter.has(photo):
+        return []
+    try:
+        job = painter.start(photo)
+        painter.write(photo, client.image(succeeded(_followed(client, job["id"], quiet=quiet))))
+    except ApiError as error:
+        return [Failure(str(photo.file), error.code, error.detail)]
+    return []
+
+
+def _followed(client: Client, job_id: str, *, quiet: bool) -> dict[str, Any]:
+    """The finished job; its progress is shown meanwhile."""
+    job: dict[str, Any] = {}
+    try:
+        with Progress(console=console, transient=True, disable=quiet) as bars:
             task = bars.add_task("queued", total=None)
-            for state in client.progress(job["id"]):
-                job = state
+            for job in client.progress(job_id):
                 if now := job["progress"]:
                     bars.update(task, description=_told(now), completed=now["done"], total=now["total"])
     except KeyboardInterrupt:
-        client.cancel(job["id"])
+        client.cancel(job_id)
         _say("Cancelled.")
         raise typer.Exit(INTERRUPTED) from None
-    write_whole(output / photo.output, client.image(succeeded(job)))
+    return job
 
 
 def _told(progress: dict[str, Any]) -> str:
@@ -128,7 +155,7 @@ def _leave(painter: Painter) -> NoReturn:
 
 
 def _report(photos: list[Photo], failures: list[Failure], output: Path, *, as_json: bool) -> None:
-    made = [photo.output for photo in photos if (output / photo.output).exists()]
+    made = [photo.output for photo in photos if (output / photo.output).is_file()]
     if as_json:
         told = {"output": str(output), "pictures": made, "failures": [asdict(failure) for failure in failures]}
         sys.stdout.write(json.dumps(told, indent=2) + "\n")
@@ -223,4 +250,4 @@ def _duration(seconds: float) -> str:
 
 
 def _say(text: str) -> None:
-    console.print(text, markup=False, highlight=False, soft_wrap=True)
+    console.print(text, soft_wrap=True)

@@ -86,6 +86,17 @@ def test_a_batch_is_not_finished_while_something_is_in_flight(
     assert batches.get("acme", BATCH).status is BatchStatus.SUCCEEDED
 
 
+def test_a_batch_whose_jobs_were_all_cancelled_one_by_one_is_cancelled(
+    batches: BatchStore, create_batch: Callable[..., Batch]
+) -> None:
+    batch = create_batch([item(n) for n in range(2)])
+    batches.take(batch, 2)
+    batches.settle(batch, dict.fromkeys((0, 1), ItemOutcome(status=ItemStatus.CANCELLED, job="j")))
+    assert batches.finish(batch)
+    found = batches.get("acme", BATCH)
+    assert (found.status, found.cancelled, found.failed) == (BatchStatus.CANCELLED, 2, 0)
+
+
 def test_a_finished_batch_keeps_its_outcomes_in_the_object_store(
     batches: BatchStore, create_batch: Callable[..., Batch], redis: Redis, memory_store: MemoryStore
 ) -> None:

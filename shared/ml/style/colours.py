@@ -10,11 +10,13 @@ pictures to have one size.
 from typing import assert_never
 
 import numpy as np
+import numpy.typing as npt
 import torch
-from skimage import exposure
 from torch import Tensor
 
 from shared.ml.style.options import Colours
+
+Levels = npt.NDArray[np.uint8]
 
 _LUMA = (0.299, 0.587, 0.114)  # Y of YIQ, as in the paper
 # Added to the variances of both pictures, (1.1 levels of 8 bits)^2: a flat or grey style has no colours to stretch,
@@ -47,7 +49,7 @@ def after(painted: Tensor, content: Tensor, colours: Colours, *, recoloured: boo
         case Colours.STYLE:
             return painted
         case Colours.LUMINANCE:
-            # I and Q of YIQ do not change when one number is added to R, G and B
+            # I and Q of YIQ do not change when one number is added to R, G and B, but where a colour is clipped
             return (content + luminance(painted) - luminance(content)).clamp(0, 1)
         case Colours.HISTOGRAM | Colours.CHOLESKY if recoloured:
             return painted
@@ -76,10 +78,26 @@ def match_luminance(style: Tensor, content: Tensor) -> Tensor:
 
 
 def match_histograms(pixels: Tensor, reference: Tensor) -> Tensor:
-    """Each channel of (1, 3, h, w) with the histogram of that channel of the reference (1, 3, H, W)."""
-    matched = exposure.match_histograms(_levels(pixels), _levels(reference), channel_axis=0)
-    found: Tensor = torch.from_numpy(np.asarray(matched, dtype=np.float32))[None] / 255
+    """Each channel of (1, 3, h, w) with the histogram of that channel of the reference (1, 3, H, W).
+
+    A level stands for the middle of its quantiles. scikit-image's match_histograms takes the upper end, so that a flat
+    style becomes the reference's brightest colour.
+    """
+    matched = [_matched(*pair) for pair in zip(_levels(pixels), _levels(reference), strict=True)]
+    found: Tensor = torch.from_numpy(np.stack(matched).astype(np.float32))[None] / 255
     return found.to(pixels.device)
+
+
+def _matched(levels: Levels, reference: Levels) -> npt.NDArray[np.float64]:
+    quantiles, wanted = _quantiles(levels), _quantiles(reference)
+    occurring = np.unique(reference)
+    return np.asarray(np.interp(quantiles, wanted[occurring], occurring)[levels])
+
+
+def _quantiles(levels: Levels) -> npt.NDArray[np.float64]:
+    """Of each level 0..255, the middle."""
+    counts = np.bincount(levels.ravel(), minlength=256)
+    return (counts.cumsum() - counts / 2) / levels.size
 
 
 def match_covariance(pixels: Tensor, reference: Tensor) -> Tensor:
@@ -104,6 +122,6 @@ def _colour_distribution(pixels: Tensor) -> tuple[Tensor, Tensor]:
     return colours.mean(1), torch.linalg.cholesky(covariance)
 
 
-def _levels(pixels: Tensor) -> np.typing.NDArray[np.uint8]:
-    """(1, 3, H, W) in [0, 1] -> (3, H, W) of 8 bits, for which scikit-image counts instead of sorting."""
+def _levels(pixels: Tensor) -> Levels:
+    """(1, 3, H, W) in [0, 1] -> (3, H, W) of 8 bits, which can be counted."""
     return (pixels[0].detach().clamp(0, 1) * 255).round().to(torch.uint8).cpu().numpy()

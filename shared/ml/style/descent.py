@@ -115,7 +115,7 @@ class ProjectedLbfgs:
         if base is not None:
             self._learn(pixels - base.pixels, gradient - base.gradient)
             if not self._decreases(base, pixels, cost):
-                if self._halvings < _MAX_HALVINGS:
+                if self._halvings < _MAX_HALVINGS or not self._pairs:
                     return self._try(base, self._length / 2, self._halvings + 1)
                 self._pairs.clear()  # they led nowhere: start again with the gradient alone
                 pixels, cost, gradient = base.pixels, base.cost, base.gradient
@@ -157,7 +157,9 @@ class ProjectedLbfgs:
         return (base.pixels + length * base.direction).clamp(0, 1)
 
     def _learn(self, change: Tensor, gradient_change: Tensor) -> None:
-        if _dot(change, gradient_change) > _POSITIVE_CURVATURE * float(change.norm() * gradient_change.norm()):
+        enough = _POSITIVE_CURVATURE * float(change.norm() * gradient_change.norm())
+        measurable = _dot(gradient_change, gradient_change) > 0  # its square may be too small for float32
+        if measurable and _dot(change, gradient_change) > enough:
             self._pairs.append((change, gradient_change))
 
     @staticmethod

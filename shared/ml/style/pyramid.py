@@ -39,7 +39,7 @@ def _goes_on(size: tuple[int, int], found: int, count: int | None) -> bool:
 
 
 def _divided(steps: int, parts: int) -> list[int]:
-    """Falling by STEPS_RATIO, and at least one each."""
+    """One each, and the others falling by STEPS_RATIO."""
     weights = [STEPS_RATIO**number for number in range(parts)]
-    fine = [max(1, round((steps) * weight / sum(weights))) for weight in weights[1:]]
+    fine = [1 + int((steps - parts) * weight / sum(weights)) for weight in weights[1:]]
     return [steps - sum(fine), *fine]

@@ -41,7 +41,7 @@ class Scene:
 
         Raises:
             InvalidField: no style has a weight.
-            InvalidImage: a mask is of another size than the content.
+            InvalidImage: a mask is of another size than the content, or all of it is kept.
         """
         masks = [
             None if style.mask is None else checked(style.mask, content, f"the mask of style {number}").to(device)
@@ -50,6 +50,8 @@ class Scene:
         if keep is not None:
             keep = checked(keep, content, "the mask of what to keep").to(device)
         regions = divide(masks, [style.weight for style in styles], keep)
+        if not regions:
+            raise InvalidImage("nothing is left to paint: the masks leave no place for a style")
         # contiguous: in channels_last memory the flat views of the descent would be copies
         return cls(content.to(device).contiguous(), tuple(s.pixels.to(device) for s in styles), tuple(regions), keep)
 

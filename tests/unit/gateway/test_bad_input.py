@@ -120,6 +120,15 @@ STYLE: dict[str, tuple[Fields, tuple[str, ...]]] = {
         ("more than once",),
     ),
     "layer weight": ({**FINE, "style_layers": '{"conv1_1": -1}'}, ("`style_layers`",)),
+    "layer weight as text": ({**FINE, "style_layers": '{"conv1_1": "1"}'}, ("`style_layers`",)),
+    "style layers all zero": (
+        {**FINE, "style_layers": '{"conv1_1": 0, "relu4_2": 0}'},
+        ("`style_layers` must have a weight above 0; set `beta` to 0 to leave the style out.",),
+    ),
+    "content layers all zero": (
+        {**FINE, "content_layers": '{"relu4_2": 0}'},
+        ("`content_layers` must have a weight above 0; set `alpha` to 0 to leave the content out.",),
+    ),
     "layer weight nan": ({**FINE, "style_layers": '{"conv1_1": NaN}'}, ("JSON",)),
     "fine option in fast mode": ({"steps": "10"}, ("mode=fine", "`steps`")),
     "layers in fast mode": ({"content_layers": '{"conv4_2": 1}'}, ("`content_layers`",)),
@@ -282,6 +291,19 @@ def test_a_client_that_goes_silent_in_its_body_is_refused(api: Api) -> None:
         environ_base={"wsgi.input_terminated": True},
     )
     refused(answer, 400, "malformed_body")
+
+
+def test_what_is_wrong_twice_is_said_once(api: Api) -> None:
+    answer = api.post("/v1/batches", json={"images": [None, 1, None], "style_id": "poppies"})
+    detail = answer.get_json(force=True)["detail"]
+    assert detail.count("`images`") == 1
+
+
+@pytest.mark.parametrize("field", ["title", "year", "artist"])
+def test_text_of_a_wrong_length_is_refused_with_its_length(api: Api, field: str) -> None:
+    body = {"image": B64, field: "x" * 201}
+    answer = api.put("/v1/styles/mine", json=body)
+    refused(answer, 422, "invalid_field", f"`{field}` must be text of 1 to 200 characters.")
 
 
 @pytest.mark.parametrize("value", ["abc", "-1", "1.5", "", "1e3", "٣"])

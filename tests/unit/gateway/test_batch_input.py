@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from gateway.batch_input import ENTRY_MARK, files_of, wanted_of
+from gateway.batch_input import ENTRY_MARK, files_of, untaken, wanted_of
 from shared.errors import InvalidArchive, InvalidField
 from shared.settings import LimitSettings
 
@@ -81,3 +81,9 @@ def test_ids_made_of_names_are_ids_and_differ() -> None:
     ids = [one.custom_id for one in wanted_of(names)]
     assert ids[:6] == ["a-b", "a-b-2", "A-b-3", "Zo", "image", "image-2"]
     assert all(len(one) <= 64 for one in ids)
+
+
+def test_names_that_differ_in_case_only_are_told_apart_also_from_those_made() -> None:
+    taken: dict[str, int] = {}
+    found = [untaken(base, taken) for base in ("p1-2", "p1", "P1", "P1", "P1-2", "p2")]
+    assert found == ["p1-2", "p1", "P1-3", "P1-4", "P1-2-2", "p2"]

@@ -15,6 +15,7 @@ from gateway.app import create_app
 from gateway.auth import Scope
 from gateway.context import Services
 from shared.batches import input_key
+from shared.ml.style.looks import LOOKS
 from shared.schemas import Job, JobError
 from shared.settings import Settings
 from shared.storage import MemoryStore, image_key
@@ -200,14 +201,28 @@ def test_a_batch_whose_every_item_is_wrong_answers_with_their_errors(
     assert all(one["error"]["detail"] for one in items(api, batch["id"]))
 
 
-STRANGE = {
+STRANGE: dict[str, Any] = {
     "a file that was not sent": "absent.jpg",
     "an unknown job": {"job": "0" * 32},
     "an unknown key": {"key": "inbox/default/absent.jpg"},
     "another tenant's key": {"key": "inbox/other/secret.jpg"},
     "a way out of the inbox": {"key": "inbox/default/../other/secret.jpg"},
     "a key of ours": {"key": "keys/first"},
+    "a dot in a key": {"key": "inbox/default/./x"},
+    "a key with an empty part": {"key": "inbox/default//x"},
+    "a folder": {"key": "inbox/default/x/"},
+    "a key with a control character": {"key": "inbox/default/\n.jpg"},
+    "a key over 1,024 letters": {"key": "inbox/default/" + "a" * 1100},
+    "a key over 1,024 bytes": {"key": "inbox/default/" + "ä" * 600},
     "another tenant's job": {"job": "theirs"},
+}
+NO_KEYS = {
+    "a dot in a key",
+    "a key with an empty part",
+    "a folder",
+    "a key with a control character",
+    "a key over 1,024 letters",
+    "a key over 1,024 bytes",
 }
 
 
@@ -216,6 +231,8 @@ def test_an_image_that_is_not_there_is_an_error_of_its_item(
     api: Api, make_api: MakeApi, store: MemoryStore, worker: FakeWorker, feeder: Feeder, what: str
 ) -> None:
     store.put("inbox/other/secret.jpg", PHOTO)
+    if what in NO_KEYS:
+        store.put(STRANGE[what]["key"], PHOTO)  # a real store could not hold it; this one would give it
     theirs = make_api("other").upload("/v1/stylizations", STYLE, content=PHOTO).get_json()["id"]
     worker.succeed(stylised)
     image = {"job": theirs} if what == "another tenant's job" else STRANGE[what]
@@ -243,6 +260,14 @@ def test_a_picture_that_needs_too_much_memory_at_its_size_is_an_error_of_its_ite
 
 BAD_LINES = {
     "not JSON": (b'{"custom_id": ', 400, "malformed_body", "Line 2"),
+    "an endless number": (
+        b'{"custom_id": "x", "image": "a.jpg", "strength": 1e999}', 400, "malformed_body", "Line 2 of `manifest`: It is"
+    ),
+    "NaN": (b'{"custom_id": "x", "image": "a.jpg", "strength": NaN}', 400, "malformed_body", "`manifest`: It is"),
+    "half a character": (b'{"custom_id": "x", "image": "\\ud800"}', 400, "malformed_body", "`manifest`: It is"),
+    "a member twice": (
+        b'{"custom_id": "x", "image": "b.jpg", "image": "a.jpg"}', 422, "invalid_field", "Line 2 of `manifest`: `image`"
+    ),
     "no object": (b"[]", 422, "invalid_field", "Line 2"),
     "no id": (b'{"image": "a.jpg"}', 422, "invalid_field", "`custom_id` is missing"),
     "an id with a path": (b'{"custom_id": "../x", "image": "a.jpg"}', 422, "invalid_id", "Line 2"),
@@ -251,9 +276,20 @@ BAD_LINES = {
     "a wrong option": (b'{"custom_id": "x", "image": "a.jpg", "size": 3}', 422, "invalid_field", "`size`"),
     "a mistyped option": (b'{"custom_id": "x", "image": "a.jpg", "size": "96"}', 422, "invalid_field", "`size`"),
     "two kinds of image": (b'{"custom_id": "x", "image": {"job": "j", "key": "k"}}', 422, "invalid_field", "image"),
-    "a size beyond the limit": (b'{"custom_id": "x", "image": "a.jpg", "size": 99999}', 422, "invalid_field", "size"),
-    "an unknown style": (b'{"custom_id": "x", "image": "a.jpg", "style_id": "zz"}', 404, "style_not_found", "zz"),
-}
+    "a size beyond the limit": (b'{"custom_id": "x", "image": "a.jpg", "size": 99999}', 422, "invalid_field", "Line 2"),
+    "steps beyond the limit": (
+        b'{"custom_id": "x", "image": "a.jpg", "mode": "fine", "steps": 99999}', 422, "invalid_field", "Line 2"
+    ),
+    "an unknown style": (b'{"custom_id": "x", "image": "a.jpg", "style_id": "zz"}', 404, "style_not_found", "Line 2"),
+    "nine styles": (
+        json.dumps({"custom_id": "x", "image": "a.jpg", "style_id": ["poppies"] * 9}).encode(),
+        422, "invalid_field", "Line 2",
+    ),
+    "a look in fine mode": (
+        json.dumps({"custom_id": "x", "image": "a.jpg", "style_id": LOOKS[0].id, "mode": "fine"}).encode(),
+        422, "invalid_field", "Line 2",
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("what", list(BAD_LINES))
@@ -262,6 +298,12 @@ def test_a_wrong_line_is_refused_by_its_number(api: Api, store: MemoryStore, wha
     answer = send(api, {"a.jpg": PHOTO}, manifest=lines({"custom_id": "one", "image": "a.jpg"}) + b"\n" + text)
     assert says in refused(answer, status, code)
     assert list(store.keys("batches/")) == [], "nothing is left behind"
+
+
+def test_an_unknown_style_of_the_batch_is_no_error_of_a_line(api: Api) -> None:
+    manifest = lines({"custom_id": "one", "image": "a.jpg"})
+    detail = refused(send(api, {"a.jpg": PHOTO}, {"style_id": "zz"}, manifest=manifest), 404, "style_not_found")
+    assert "Line" not in detail
 
 
 def test_something_must_be_sent(api: Api) -> None:
@@ -318,6 +360,16 @@ def test_results_come_as_a_streamed_zip_with_a_manifest(api: Api, worker: FakeWo
         assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
         told = [json.loads(line) for line in archive.read("manifest.jsonl").splitlines()]
     assert [(line["custom_id"], line["file"]) for line in told] == [("a", "a.jpeg"), ("b", "b.jpeg"), ("c", None)]
+
+
+def test_ids_that_differ_in_case_only_have_files_that_differ_more(api: Api, worker: FakeWorker, feeder: Feeder) -> None:
+    manifest = lines({"custom_id": "p1", "image": "a.jpg"}, {"custom_id": "P1", "image": "a.jpg"})
+    batch = accepted(send(api, {"a.jpg": PHOTO}, manifest=manifest))
+    work_off(api, batch["id"], worker, feeder)
+    with zipfile.ZipFile(io.BytesIO(api.get(f"/v1/batches/{batch['id']}/results.zip").data)) as archive:
+        told = [json.loads(line) for line in archive.read("manifest.jsonl").splitlines()]
+        assert archive.namelist() == ["p1.jpeg", "P1-2.jpeg", "manifest.jsonl"]
+    assert [(line["custom_id"], line["file"]) for line in told] == [("p1", "p1.jpeg"), ("P1", "P1-2.jpeg")]
 
 
 def test_a_picture_that_is_kept_no_longer_is_left_out_of_the_zip(

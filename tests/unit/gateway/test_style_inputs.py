@@ -106,6 +106,8 @@ WEIGHTS = {
     "negative": ("[1, -1]", "0 or more"),
     "no list": ("1", "JSON list"),
     "no number": ('["a", 1]', "JSON list"),
+    "a number as text": ('["1", 1]', "JSON list"),
+    "a truth value": ("[true, 1]", "JSON list"),
     "not finite": ("[1, 1e999]", "JSON list"),
     "no json": ("one", "[0.7, 0.3]"),
 }

@@ -4,7 +4,10 @@ from typing import Any
 
 import pytest
 
+from shared.errors import NeedsTooMuchMemory
 from shared.ml.style import memory
+from shared.schemas import StyleMode
+from shared.style_memory import Work, admit
 from tests.unit.gateway.conftest import Api, MakeApi, picture
 from tests.unit.gateway.test_style_inputs import FINE, PATH, refusal, send
 
@@ -70,10 +73,23 @@ def test_a_size_that_does_not_fit_in_tiles_either_names_what_does(api: Api) -> N
     assert "tiled=true" not in detail
 
 
+def test_the_fast_mode_is_not_told_to_use_tiles() -> None:
+    with pytest.raises(NeedsTooMuchMemory) as refused:
+        admit(Work(StyleMode.FAST), (1000, 1000), memory.fast_bytes(800, 800), most=4096)
+    assert "At most size=800 fits." in str(refused.value)
+    assert "tiled" not in str(refused.value)
+
+
 def test_masks_and_more_styles_count(api: Api) -> None:
     side = estimate(api, mode="fine", width=1000, height=500)["largest_size"]
     fields = {**FINE, "style_id": ["poppies", "great-wave", "poppies"], "size": str(side)}
     refusal(send(api, fields, content=WIDE), code="needs_too_much_memory")
+
+
+@pytest.mark.parametrize("mode", ["fast", "fine"])
+def test_no_size_of_a_shape_that_is_too_narrow_is_accepted(api: Api, mode: str) -> None:
+    told = estimate(api, mode=mode, width=16, height=100_000)
+    assert (told["fits"], told["largest_size"], told["largest_size_tiled"]) == (False, 0, 0)
 
 
 @pytest.mark.parametrize("query", [{}, {"width": 64}, {"width": 64, "height": 0}, {"width": 64, "height": 64, "a": 1}])

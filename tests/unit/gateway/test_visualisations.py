@@ -48,6 +48,7 @@ def test_what_layers_keep(api: Api, worker: FakeWorker, kind: str) -> None:
         ({"layer": "conv1_1", "units": "3, 4"}, "`units` must be JSON text, for example ["),
         ({"layer": "conv1_1", "units": "[]"}, "`units` must be a JSON list of up to 24 numbers"),
         ({"layer": "conv1_1", "units": "[-1]"}, "`units` must be a JSON list"),
+        ({"layer": "conv1_1", "units": "[1.0]"}, "`units` must be a JSON list"),
         ({"layer": "conv1_1", "units": json.dumps(list(range(25)))}, "`units` must be a JSON list"),
         ({"layer": "conv1_1", "seed": "1"}, "`seed` is only for kind=content and kind=style"),
         ({"kind": "style", "layer": "conv1_1"}, "`layer` and `units` are only for kind=units"),

@@ -69,13 +69,15 @@ class StyleBench:
         models: StyleModels,
         *,
         store: MemoryStore | None = None,
+        gate: MemoryGate | None = None,
         checkpoint_seconds: float = NEVER_S,
     ) -> None:
         settings = JobSettings.model_validate({"retry_seconds": 0})
         self.jobs = JobStore(redis, "likeness:", settings, lambda *_: None)
         self.store = store or MemoryStore()
         self.runner = JobRunner(self.jobs, self.store, settings.lease_seconds)
-        self.worker = StyleWorker(models, self.store, LIMITS, MemoryGate(2**33), checkpoint_seconds=checkpoint_seconds)
+        gate = gate or MemoryGate(2**33)
+        self.worker = StyleWorker(models, self.store, LIMITS, gate, checkpoint_seconds=checkpoint_seconds)
 
     def upload(self, name: str, data: bytes) -> str:
         """Keep a picture for the jobs to come; its key."""

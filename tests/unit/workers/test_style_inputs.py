@@ -73,6 +73,17 @@ def test_a_style_of_weight_nought_leaves_the_picture_as_it_is(style_bench: Style
     assert np.abs(pixels(both) - pixels(alone)).max() <= 1
 
 
+@pytest.mark.parametrize("colours", [Colours.HISTOGRAM, Colours.CHOLESKY])
+def test_what_a_look_painted_is_given_the_contents_colours(style_bench: StyleBench, colours: Colours) -> None:
+    styles = (StyleInput(look=LOOKS[0].id, style_id=LOOKS[0].id),)
+    as_it_is, kept = (
+        np.asarray(style_bench.paint(StyleMode.FAST, styles=styles, colours=which).image.convert("RGB")).mean((0, 1))
+        for which in (Colours.STYLE, colours)
+    )
+    wanted = np.asarray(Image.open(io.BytesIO(picture(96, 60))).convert("RGB")).mean((0, 1))
+    assert abs(kept - wanted).max() < abs(as_it_is - wanted).max() / 2
+
+
 def test_a_look_paints_by_its_own_model(style_bench: StyleBench, style_models: StyleModels) -> None:
     one, other = (
         style_bench.paint(StyleMode.FAST, styles=(StyleInput(look=look.id, style_id=look.id),)) for look in LOOKS[:2]
@@ -129,6 +140,12 @@ def test_a_mask_that_is_black_everywhere_fails_the_job_and_names_the_style(style
 def test_keeping_everything_fails_the_job(style_bench: StyleBench) -> None:
     white = style_bench.upload("white", png(Image.new("L", CONTENT, 255)))
     assert "nothing is left to paint" in style_bench.refuse(StyleMode.FINE, keep_key=white, fine=FINE)
+
+
+def test_keeping_everything_is_noticed_at_a_size_that_does_not_divide_the_masks(style_bench: StyleBench) -> None:
+    white = style_bench.upload("white", png(Image.new("L", (97, 61), 255)))
+    told = style_bench.refuse(StyleMode.FINE, keep_key=white, fine=FINE, size=37)
+    assert "nothing is left to paint" in told
 
 
 # --- start and colours -------------------------------------------------------------------------------------

@@ -17,6 +17,8 @@ from shared.ml.style.options import Optimiser
 from shared.schemas import FineOptions, JobStatus, Message, Model, Progress, StyleMode, StylizationPayload
 from shared.storage import MemoryStore, preview_key
 from tests.unit.workers.conftest import Painted, StyleBench
+from workers import memory_gate
+from workers.memory_gate import MemoryGate
 from workers.runner import Held
 from workers.style_models import FineWork, StyleModels
 from workers.style_progress import MOST_PREVIEWS
@@ -104,6 +106,7 @@ def test_every_preview_that_was_asked_for_is_told_and_stored(style_bench: StyleB
         data = style_bench.store.get(preview_key("acme", painted.job.id, step))
         with Image.open(io.BytesIO(data)) as image:
             assert image.format == "JPEG"
+            assert b"compositeWithTrainedAlgorithmicMedia" in image.info["xmp"], "a preview is a generated picture, too"
             assert image.size == painted.image.size
 
 
@@ -223,3 +226,15 @@ def test_what_the_device_cannot_hold_in_tiles_either_fails_at_once(redis: Redis,
     told = StyleBench(redis, device).refuse(StyleMode.FINE, fine=ADAM)
     assert told.startswith("needs_too_much_memory")
     assert "ask for less" in told
+
+
+def test_a_job_that_finds_the_memory_taken_goes_back_to_the_queue_and_is_painted_later(
+    redis: Redis, style_models: StyleModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory_gate, "PATIENCE_S", 0.0)
+    gate = MemoryGate(0)
+    bench = StyleBench(redis, style_models, gate=gate)
+    job_id, _ = bench.accept(StyleMode.FAST)
+    with gate.inside(2**30, waiting=lambda: None):
+        assert bench.run(job_id).status is JobStatus.QUEUED
+    assert bench.run(job_id).status is JobStatus.SUCCEEDED

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from shared.errors import InvalidImage
 from shared.ml.style import costs
 from shared.ml.style.features import Vgg16Features
 from shared.ml.style.objective import Evaluation, Objective
@@ -176,11 +177,12 @@ def test_kept_pixels_have_no_gradient_and_the_contents_colours(features: Vgg16Fe
     assert torch.equal(scene.composed(pixels)[..., 20:, :], pixels[..., 20:, :])
 
 
-def test_where_all_is_kept_there_is_no_style_cost(features: Vgg16Features) -> None:
-    content, pixels = noise(32, 32), noise(32, 32, seed=1)
-    found = evaluate(features, content, [StyleImage(noise(32, 32))], pixels, keep=torch.ones(1, 1, 32, 32))
-    assert found.costs.style == 0
-    assert found.costs.content == 0
+def test_masks_that_leave_nothing_to_paint_are_refused(features: Vgg16Features) -> None:
+    content, left = noise(32, 32), torch.zeros(1, 1, 32, 32)
+    left[..., :16] = 1
+    for style, keep in ((StyleImage(noise(32, 32)), torch.ones(1, 1, 32, 32)), (StyleImage(content, mask=left), left)):
+        with pytest.raises(InvalidImage, match="nothing is left to paint"):
+            evaluate(features, content, [style], content, keep=keep)
 
 
 # --- strength ----------------------------------------------------------------------------------------------

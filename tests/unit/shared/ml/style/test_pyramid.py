@@ -1,7 +1,7 @@
 """The sizes from coarse to fine and the steps on each."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shared.ml.style.pyramid import MIN_SIDE, levels
@@ -39,6 +39,8 @@ def test_there_are_no_more_levels_than_steps() -> None:
     assert [level.steps for level in levels(1024, 1024, count=4, steps=2)] == [1, 1]
 
 
+@example(1024, 1024, 6, 6)
+@example(1024, 2000, 7, 6)
 @given(st.integers(16, 4096), st.integers(16, 4096), st.none() | st.integers(1, 8), st.integers(1, 500))
 def test_the_steps_of_all_levels_are_those_asked_for(height: int, width: int, count: int | None, steps: int) -> None:
     found = levels(height, width, count=count, steps=steps)

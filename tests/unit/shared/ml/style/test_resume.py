@@ -1,5 +1,8 @@
 """A run that is interrupted and goes on elsewhere ends as if nothing had happened."""
 
+from collections import Counter
+from itertools import pairwise
+from math import nan
 from typing import Any
 
 import pytest
@@ -7,8 +10,9 @@ import torch
 from torch import Tensor
 
 from shared.errors import InvalidCheckpoint
-from shared.ml.style import checkpoint
+from shared.ml.style import checkpoint, optimisation
 from shared.ml.style.features import Vgg16Features
+from shared.ml.style.objective import Costs, Evaluation, Objective
 from shared.ml.style.optimisation import Optimisation, StyleImage
 from shared.ml.style.options import FineOptions, Init, Optimiser
 from shared.ml.style.pixels import resize
@@ -157,3 +161,41 @@ def test_the_state_of_another_version_is_refused(
     tensors, numbers = checkpoint.unpack(run.state())
     with pytest.raises(InvalidCheckpoint, match="another version"):
         run.resume(checkpoint.pack(tensors, numbers | {"version": numbers["version"] + 1}))
+
+
+@pytest.fixture
+def overflows_in_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From its sixth evaluation on every objective in bfloat16 leaves the numbers; in float32 all is well."""
+    evaluate, made = Objective.evaluate, Counter[int]()
+
+    def overflowing(self: Objective, pixels: Tensor) -> Evaluation:
+        found = evaluate(self, pixels)
+        made[id(self)] += 1
+        if self._dtype is torch.float32 or made[id(self)] < 6:
+            return found
+        return Evaluation(pixels, Costs(nan, nan, nan), found.gradient)
+
+    monkeypatch.setattr(Objective, "evaluate", overflowing)
+    monkeypatch.setattr(optimisation, "_fastest_dtype", lambda _: torch.bfloat16)
+
+
+@pytest.mark.usefixtures("overflows_in_half_precision")
+@pytest.mark.parametrize("optimiser", list(Optimiser))
+def test_a_run_that_left_half_precision_goes_on_in_float32_from_its_best_picture_also_when_resumed(
+    features: Vgg16Features, content: Tensor, styles: list[StyleImage], optimiser: Optimiser
+) -> None:
+    chosen = options(optimiser=optimiser, levels=2)
+
+    def start() -> Optimisation:
+        return Optimisation(features, content, styles, chosen)
+
+    whole = start()
+    costs = [step.cost for step in whole]
+    expected = whole.result()
+    # it went on from the best picture, whose cost in float32 differs by the rounding only
+    assert all(later <= earlier * 1.01 for earlier, later in pairwise(costs[:8]))
+    cut = after(start(), 7)  # behind the sixth evaluation
+    resumed = start()
+    resumed.resume(cut.state())
+    assert torch.equal(finished(resumed).result().image, expected.image)
+    assert expected.last.cost < expected.first.cost
