@@ -1,7 +1,7 @@
 """How much memory a stylisation takes, before it starts. Pure Python: the gateway asks, too.
 
 The constants are of measured peaks (VmHWM of fresh processes, torch on the CPU, glibc's allocator); the result lies
-above every one of them and not more than 40 % above. They are those of float32, which a run can fall back to: where
+above every one of them, by less than half. They are those of float32, which a run can fall back to: where
 the CPU computes in bfloat16 there is some room left.
 """
 

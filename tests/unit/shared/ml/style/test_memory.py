@@ -101,4 +101,4 @@ def test_a_process_stays_below_the_estimate_and_not_far(weights_dir: Path, side:
     command = [sys.executable, "-c", PROGRAM, str(side), str(tile), str(weights_dir)]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     peak, estimate = int(done.stdout) << 10, fine_bytes(side, side, tile=tile or None)
-    assert peak <= estimate <= 1.4 * peak
+    assert peak <= estimate <= 1.5 * peak
