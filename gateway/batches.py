@@ -26,6 +26,7 @@ from gateway.batch_results import (
 from gateway.bodies import AnyImageFiles, Body, OptionalLinesFile, OptionalPicturesFile, read_body, read_query
 from gateway.context import caller, context, services
 from gateway.operations import Operation, operation
+from gateway.paging import TimePage, read_page
 from gateway.responses import document, picture
 from gateway.style_options import StyleOptions
 from shared.errors import InvalidField, ObjectNotFound, Unavailable
@@ -53,13 +54,6 @@ class NewBatch(Choice):
         if not self.images and self.archive is None and self.manifest is None:
             raise InvalidField("Send `images`, an `archive` of them, or a `manifest` that names stored ones.")
         return self
-
-
-class BatchPage(Body):
-    cursor: Annotated[str, Field(pattern=r"^[0-9]{1,12}\.[0-9]{6}$")] | None = Field(
-        None, description="`next_cursor` of the page before"
-    )
-    limit: int = Field(50, ge=1, le=200, description="most batches on the page")
 
 
 Status = Annotated[ItemStatus, WithJsonSchema({"type": "string", "enum": list(ItemStatus)})]
@@ -101,14 +95,11 @@ def create_batch() -> Response:
 
 
 @blueprint.get("")
-@operation(Operation({200: BatchList}, scope=Scope.STYLISE, query=BatchPage))
+@operation(Operation({200: BatchList}, scope=Scope.STYLISE, query=TimePage))
 def list_batches() -> Response:
     """List the batches, newest first."""
-    page = read_query(BatchPage)
-    before = float(page.cursor) if page.cursor else None
-    found = services().batches.recent(caller().tenant, before=before, limit=page.limit + 1)
-    shown = found[: page.limit]
-    more = f"{shown[-1].created_at:.6f}" if len(found) > page.limit else None
+    tenant, kept = caller().tenant, services().batches
+    shown, more = read_page(lambda before, limit: kept.recent(tenant, before=before, limit=limit))
     return document(BatchList(batches=[batch_document(batch) for batch in shown], next_cursor=more))
 
 

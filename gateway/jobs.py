@@ -5,16 +5,15 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import PurePath
-from typing import Annotated
 
 from apiflask import APIBlueprint
 from flask import Response, request
 from pydantic import Field
 
 from gateway.auth import Scope
-from gateway.bodies import Body, read_query
 from gateway.context import Services, caller, context, services
 from gateway.operations import Operation, operation
+from gateway.paging import TimePage, read_page
 from gateway.responses import (
     REPORT_FILES,
     Document,
@@ -58,27 +57,17 @@ SCOPES = {
 }
 
 
-class JobPage(Body):
-    cursor: Annotated[str, Field(pattern=r"^[0-9]{1,12}\.[0-9]{6}$")] | None = Field(
-        None, description="`next_cursor` of the page before"
-    )
-    limit: int = Field(50, ge=1, le=200, description="most jobs on the page")
-
-
 class JobList(Document):
     jobs: list[JobDocument]
     next_cursor: str | None = Field(None, description="null on the last page")
 
 
 @blueprint.get("")
-@operation(Operation({200: JobList}, query=JobPage))
+@operation(Operation({200: JobList}, query=TimePage))
 def list_jobs() -> Response:
     """List the jobs of the last day, newest first."""
-    page = read_query(JobPage)
-    before = float(page.cursor) if page.cursor else None
-    found = services().jobs.recent(caller().tenant, before=before, limit=page.limit + 1)
-    shown = found[: page.limit]
-    more = f"{shown[-1].created_at:.6f}" if len(found) > page.limit else None
+    tenant, kept = caller().tenant, services().jobs
+    shown, more = read_page(lambda before, limit: kept.recent(tenant, before=before, limit=limit))
     hidden = hidden_of_job()
     return document(
         JobList(jobs=[job_document(job) for job in shown], next_cursor=more),

@@ -12,7 +12,7 @@ LikenessError
 │   ├── InvalidArchive      a file that should be a ZIP of people's photos is none, or is too large inside
 │   ├── InvalidField
 │   ├── InvalidDataset      a folder of people that a model cannot be trained or measured on
-│   ├── InvalidCheckpoint   a training run cannot go on from that file
+│   ├── InvalidCheckpoint   a training or an optimisation cannot go on from that state
 │   ├── InsufficientData    too few people or photos to measure anything on
 │   ├── TargetNotSupported  a calibration's data cannot show that its target is kept
 │   ├── UnknownModel        no face model of that name or digest is there

@@ -14,7 +14,8 @@ from rich.table import Column, Table
 
 from gateway.client.api import ApiError, Client
 from gateway.client.connection import Key, Url, connected, succeeded
-from gateway.client.painting import SUFFIXES, Failure, Painter, Photo, Standing, find_photos
+from gateway.client.painting import Failure, Painter, Standing
+from gateway.client.photos import SUFFIXES, Photo, find_photos
 from shared.errors import InvalidField
 
 console = Console(markup=False, emoji=False, highlight=False)  # it prints names of files and words of others

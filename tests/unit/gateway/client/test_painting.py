@@ -12,7 +12,8 @@ import pytest
 from gateway.app import create_app
 from gateway.auth import Scope
 from gateway.client.api import Client
-from gateway.client.painting import STATE, Painter, Photo, _chunks, find_photos
+from gateway.client.painting import STATE, Painter, _chunks
+from gateway.client.photos import Photo, find_photos
 from gateway.context import Services
 from shared.errors import InvalidField
 from shared.schemas import JobError
