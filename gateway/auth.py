@@ -33,6 +33,8 @@ class Scope(StrEnum):
     STYLISE = "stylise"
     ADMIN = "admin"
     SCORES_READ = "scores:read"
+    AUDIT_READ = "audit:read"
+    TENANTS = "tenants"  # keys of any tenant
 
 
 class ApiKey(Message):

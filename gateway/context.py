@@ -11,6 +11,7 @@ from shared.face_models import FaceModelStore
 from shared.gallery_store import GalleryStore
 from shared.jobs import JobStore
 from shared.liveness_sessions import LivenessSessions
+from shared.outbox import Outbox
 from shared.presence import Presence
 from shared.settings import Settings
 from shared.storage import ObjectStore
@@ -34,6 +35,7 @@ class Services:
     presence: Presence
     liveness: LivenessSessions
     batches: BatchStore
+    outbox: Outbox
     stopping: threading.Event = field(default_factory=threading.Event)
 
     @property

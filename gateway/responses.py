@@ -158,7 +158,7 @@ def accept(
     """
     wait, tenant, job_id = preferred_wait(), caller().tenant, NewJob.new_id()
     with context().uploads.kept(tenant, job_id, pictures) as keys:
-        new = NewJob(tenant, job_type, payload(keys), priority, trace=request_id(), id=job_id)
+        new = NewJob(tenant, job_type, payload(keys), priority, trace=request_id(), id=job_id, actor=caller().id)
         job = services().jobs.submit(new)
     job = _wait(job, wait or 0)
     headers = {} if wait is None else {"Preference-Applied": f"wait={wait}"}

@@ -4,6 +4,7 @@ import sys
 import threading
 
 from apiflask import APIFlask
+from redis import Redis
 
 from gateway.app import create_app
 from gateway.auth import KeyStore, hand_over_first_key
@@ -13,10 +14,11 @@ from shared.batches import BatchStore
 from shared.gallery_store import GalleryStore
 from shared.jobs import JobStore
 from shared.liveness_sessions import LivenessSessions
+from shared.outbox import Outbox
 from shared.presence import Presence
-from shared.queue import celery_app, connect, publisher
+from shared.queue import Publish, celery_app, connect, publisher
 from shared.settings import Settings
-from shared.storage import S3Store
+from shared.storage import ObjectStore, S3Store
 
 
 def prepare(settings: Settings) -> None:
@@ -38,15 +40,23 @@ def prepare(settings: Settings) -> None:
 
 def build(settings: Settings, stopping: threading.Event | None = None) -> APIFlask:
     """The application with its real services; `stopping` is set by whoever ends the process."""
-    store, redis, prefix = S3Store(settings.s3), connect(settings.redis), settings.redis.key_prefix
-    services = Services(
+    publish = publisher(celery_app(settings.redis))
+    return create_app(settings, assemble(settings, S3Store(settings.s3), connect(settings.redis), publish, stopping))
+
+
+def assemble(
+    settings: Settings, store: ObjectStore, redis: Redis, publish: Publish, stopping: threading.Event | None = None
+) -> Services:
+    """Everything the gateway talks to, over an object store and a Redis."""
+    prefix = settings.redis.key_prefix
+    return Services(
         store=store,
-        jobs=JobStore(redis, prefix, settings.jobs, publisher(celery_app(settings.redis))),
+        jobs=JobStore(redis, prefix, settings.jobs, publish),
         galleries=GalleryStore(store, redis, prefix),
         keys=KeyStore(store, settings.auth.cache_seconds),
         presence=Presence(redis, prefix),
         liveness=LivenessSessions(redis, prefix),
         batches=BatchStore(redis, prefix, store, retention_seconds=settings.s3.image_seconds),
+        outbox=Outbox(redis, prefix),
         stopping=stopping or threading.Event(),
     )
-    return create_app(settings, services)

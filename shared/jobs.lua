@@ -7,6 +7,7 @@
 --   leases            zset    id -> when its worker counts as lost
 --   deadlines         zset    id -> when it expires, for every unfinished job
 --   jobs:{tenant}     zset    id -> when it was accepted, for listing
+--   outbox            stream  what others must hear of (shared/outbox.py)
 --   dead              list    ids of jobs that ran out of attempts, newest first, at most 10000
 
 local prefix, operation = ARGV[1], ARGV[2]
@@ -24,6 +25,21 @@ local function emit(id, event, data)
   redis.call('XADD', key('events', id), 'MAXLEN', '~', 2000, '*', 'event', event, 'data', data or '{}')
 end
 
+-- The outcome is told in the step that commits it.
+local function tell(id, status, name, value)
+  local known = redis.call('HMGET', key('job', id), 'tenant', 'actor', 'trace', 'type', 'payload', 'model')
+  local fields = {'kind', 'job', 'at', stamp(now), 'job', id, 'status', status}
+  for place, what in ipairs({'tenant', 'actor', 'trace', 'type', 'payload', 'model'}) do
+    fields[#fields + 1] = what
+    fields[#fields + 1] = known[place] or ''
+  end
+  if name ~= '' then
+    fields[#fields + 1] = name
+    fields[#fields + 1] = value
+  end
+  redis.call('XADD', prefix .. 'outbox', 'MAXLEN', '~', 1000000, '*', unpack(fields))
+end
+
 local function finish(id, status, name, value, retention)
   redis.call('ZREM', key('queued', field(id, 'queue')), id)
   redis.call('ZREM', LEASES, id)
@@ -31,6 +47,7 @@ local function finish(id, status, name, value, retention)
   set(id, 'status', status, 'finished_at', stamp(now))
   if name ~= '' then set(id, name, value) end
   emit(id, status, name == 'error' and value or nil)
+  tell(id, status, name, value)
   redis.call('EXPIRE', key('job', id), retention)
   redis.call('EXPIRE', key('events', id), retention)
 end

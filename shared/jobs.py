@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from importlib.resources import files
+from itertools import chain
 from typing import Any, cast
 
 from redis import Redis
@@ -53,6 +54,7 @@ class NewJob:
     priority: Priority = Priority.INTERACTIVE
     trace: str = ""
     id: str = ""
+    actor: str = ""  # id of the API key that asked
 
     @staticmethod
     def new_id() -> str:
@@ -93,10 +95,15 @@ class JobStore:
         queue = route.queue(new.priority)
         job_id = new.id or NewJob.new_id()
         lifetime = self._lifetime(new.type)
-        fields = ("type", new.type.value, "payload", new.payload.model_dump_json(), "trace", new.trace)
+        fields = {
+            "type": new.type.value,
+            "payload": new.payload.model_dump_json(),
+            "trace": new.trace,
+            "actor": new.actor,
+        }
         accepted = self._run(
             "submit", job_id, new.tenant, queue.value, lifetime, self._settings.republish_seconds,
-            self._settings.queue_limit, self._settings.retention_seconds, *fields,
+            self._settings.queue_limit, self._settings.retention_seconds, *chain(*fields.items()),
         )  # fmt: skip
         if accepted == "full":
             raise QueueFull(f"The queue {queue.value} is full. Try again later.")

@@ -22,6 +22,7 @@ class Queue(StrEnum):
     FACE_BULK = "face.bulk"
     STYLE_INTERACTIVE = "style.interactive"
     STYLE_BULK = "style.bulk"
+    WEBHOOKS = "webhooks"
     HOUSEKEEPING = "housekeeping"
 
 

@@ -8,6 +8,7 @@ from redis import Redis
 from shared.gallery_store import GalleryStore
 from shared.images import ImageLimits
 from shared.jobs import JobStore
+from shared.outbox import Outbox
 from shared.presence import Presence
 from shared.queue import celery_app, connect, publisher
 from shared.settings import Settings
@@ -23,6 +24,7 @@ class Services:
     store: ObjectStore
     jobs: JobStore
     galleries: GalleryStore
+    outbox: Outbox
     presence: Presence
     runner: JobRunner
     limits: ImageLimits
@@ -42,6 +44,7 @@ def connect_services(settings: Settings) -> Services:
         store=store,
         jobs=jobs,
         galleries=GalleryStore(store, redis, prefix),
+        outbox=Outbox(redis, prefix),
         presence=Presence(redis, prefix),
         runner=JobRunner(jobs, store, settings.jobs.lease_seconds),
         limits=settings.limits.images,

@@ -1,10 +1,12 @@
 """Everything that travels between gateway, queue and worker, by topic."""
 
+from shared.schemas.access import AccessRules, Decision, Denial, DeviceRules, OpeningHours, Weekday
 from shared.schemas.base import ID_PATTERN, Id, Message, Model
 from shared.schemas.batches import Batch, BatchItem, BatchStatus, ItemOutcome, ItemStatus
 from shared.schemas.choices import LivenessRequirement, LivenessState, PassiveStatus, Priority, StyleMode
 from shared.schemas.galleries import (
     Calibration,
+    Consent,
     Gallery,
     GalleryRules,
     Lookalikes,
@@ -66,6 +68,7 @@ from shared.schemas.results import (
 
 __all__ = [
     "ID_PATTERN",
+    "AccessRules",
     "Batch",
     "BatchItem",
     "BatchStatus",
@@ -75,9 +78,13 @@ __all__ = [
     "Candidate",
     "ComparisonPayload",
     "ComparisonResult",
+    "Consent",
+    "Decision",
+    "Denial",
     "DetectedFace",
     "DetectionPayload",
     "DetectionResult",
+    "DeviceRules",
     "EnrolmentPayload",
     "EnrolmentResult",
     "EnrolmentWarning",
@@ -108,6 +115,7 @@ __all__ = [
     "Migration",
     "MigrationState",
     "Model",
+    "OpeningHours",
     "PassiveResult",
     "PassiveStatus",
     "Payload",
@@ -138,4 +146,5 @@ __all__ = [
     "VisualisationKind",
     "VisualisationPayload",
     "VisualisationResult",
+    "Weekday",
 ]

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
+from shared.schemas.access import AccessRules
 from shared.schemas.base import Id, Message, Model
 from shared.schemas.choices import LivenessRequirement
 
@@ -74,6 +75,7 @@ class GalleryRules(Message):
     liveness: LivenessRequirement = Field(
         LivenessRequirement.NONE, description="what every verification and recognition must have shown, at least"
     )
+    access: AccessRules = Field(AccessRules(), description="who may pass, where and when, once the face is right")
 
 
 class Gallery(GalleryRules):
@@ -105,10 +107,26 @@ class Gallery(GalleryRules):
         return (self.model, *(model for model in both if model != self.model))
 
 
+class Consent(Message):
+    reference: str = Field(description="where the person's consent is on record")
+    given_at: datetime | None = None
+
+
 class Person(Message):
-    """`uid` is new with each creation: work begun for an erased person cannot reach his successor."""
+    """`uid` is new with each creation: work begun for an erased person cannot reach his successor.
+
+    It is also his pseudonym: with the record goes all that links it to him.
+    """
 
     id: Id
     uid: str
     created_at: datetime
     name: str | None = None
+    external_id: str | None = None
+    tags: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    attributes: dict[str, str | int | float | bool] = Field(default_factory=dict)
+    valid_from: datetime | None = None
+    valid_until: datetime | None = None
+    expires_at: datetime | None = None
+    consent: Consent | None = None

@@ -65,6 +65,7 @@ class Job(Message):
     deadline: float
     payload: dict[str, Any]
     trace: str = ""
+    actor: str = ""  # id of the API key that asked
     started_at: float | None = None
     finished_at: float | None = None
     attempts: int = 0

@@ -17,6 +17,7 @@ class EnrolmentPayload(Message):
     person_uid: str
     face: str
     image_key: str
+    device: str | None = None
 
 
 class VerificationPayload(Message):
@@ -26,6 +27,7 @@ class VerificationPayload(Message):
     policy: str
     liveness: LivenessRequirement = LivenessRequirement.NONE
     liveness_session: str | None = None
+    device: str | None = None
 
 
 class ComparisonPayload(Message):
@@ -43,6 +45,7 @@ class RecognitionPayload(Message):
     thorough: bool = False
     liveness: LivenessRequirement = LivenessRequirement.NONE
     liveness_session: str | None = None
+    device: str | None = None
 
 
 class DetectionPayload(Message):

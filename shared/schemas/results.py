@@ -6,6 +6,7 @@ from pydantic import Field
 
 from shared.ml.face.verification import Verdict
 from shared.ml.style.options import Colours
+from shared.schemas.access import Decision, Denial
 from shared.schemas.base import Message, Model
 from shared.schemas.choices import PassiveStatus, StyleMode
 from shared.schemas.galleries import Calibration
@@ -65,6 +66,8 @@ class VerificationResult(Message):
     person: str | None = None
     face: FaceView | None = None
     liveness: PassiveStatus | None = Field(None, description="whether the face is a living person's; null: not asked")
+    decision: Decision | None = Field(None, description="whether the gallery's rules let this person pass, now, here")
+    denial: Denial | None = Field(None, description="why the decision is `denied`")
 
 
 class ComparisonResult(Message):
@@ -93,6 +96,8 @@ class RecognisedFace(Message):
     liveness: PassiveStatus | None = Field(None, description="whether the face is a living person's; null: not asked")
     score: float | None = None
     candidates: list[Candidate] = Field(default_factory=list, description="only for keys with the scope scores:read")
+    decision: Decision | None = Field(None, description="whether the gallery's rules let this person pass, now, here")
+    denial: Denial | None = Field(None, description="why the decision is `denied`")
 
 
 class RecognitionResult(Message):
@@ -103,6 +108,8 @@ class RecognitionResult(Message):
     calibration: str | None = Field(None, description="id of the gallery's calibration that set the threshold")
     persons: int = Field(description="K, the number of people searched; the threshold follows it")
     faces: list[RecognisedFace]
+    decision: Decision | None = Field(None, description="that of the largest face")
+    denial: Denial | None = Field(None, description="why the decision is `denied`")
 
 
 class Landmarks(Message):

@@ -14,16 +14,14 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 
 from gateway.app import create_app
-from gateway.auth import KeyStore, Scope
+from gateway.auth import Scope
 from gateway.context import Services
+from gateway.wsgi import assemble
 from shared import styles
-from shared.batches import BatchStore
 from shared.gallery_store import GalleryStore, Template
 from shared.jobs import JobStore
-from shared.liveness_sessions import LivenessSessions
 from shared.ml.face.catalogue import DEFAULT_MODEL
 from shared.ml.face.verification import Verdict
-from shared.presence import Presence
 from shared.queue import Queue, Task
 from shared.schemas import (
     Candidate,
@@ -40,7 +38,7 @@ from shared.schemas import (
     StylizedImage,
     VerificationResult,
 )
-from shared.settings import LimitSettings, RedisSettings, S3Settings, Settings
+from shared.settings import AuthSettings, LimitSettings, RedisSettings, S3Settings, Settings
 from shared.storage import MemoryStore
 
 PREFIX = "test:"
@@ -154,6 +152,7 @@ def settings(redis_url: str) -> Settings:
     return Settings(
         redis=RedisSettings(url=SecretStr(redis_url), key_prefix=PREFIX),
         s3=S3Settings(endpoint="unused:1", access_key="key", secret_key=SecretStr("not-a-placeholder")),
+        auth=AuthSettings(cache_seconds=0),
         limits=LimitSettings(body_bytes=2_000_000, image_bytes=1_000_000),
     )
 
@@ -178,16 +177,8 @@ def galleries(store: MemoryStore, redis: Redis) -> GalleryStore:
 
 
 @pytest.fixture
-def services(store: MemoryStore, redis: Redis, worker: FakeWorker, galleries: GalleryStore) -> Services:
-    return Services(
-        store=store,
-        jobs=worker.jobs,
-        galleries=galleries,
-        keys=KeyStore(store, cache_seconds=0),
-        presence=Presence(redis, PREFIX),
-        liveness=LivenessSessions(redis, PREFIX),
-        batches=BatchStore(redis, PREFIX, store, retention_seconds=3600),
-    )
+def services(settings: Settings, store: MemoryStore, redis: Redis, worker: FakeWorker) -> Services:
+    return assemble(settings, store, redis, worker.publish)
 
 
 @pytest.fixture

@@ -9,13 +9,8 @@ from pydantic import SecretStr
 from gateway.__main__ import Server
 from gateway.app import create_app
 from gateway.auth import KeyStore, hand_over_first_key
-from gateway.context import Services
+from gateway.wsgi import assemble
 from shared import logs, styles
-from shared.batches import BatchStore
-from shared.gallery_store import GalleryStore
-from shared.jobs import JobStore
-from shared.liveness_sessions import LivenessSessions
-from shared.presence import Presence
 from shared.queue import connect
 from shared.settings import LogFormat, RedisSettings, S3Settings, Settings
 from shared.storage import MemoryStore
@@ -23,7 +18,7 @@ from shared.storage import MemoryStore
 port, redis_url, key_file = sys.argv[1:]
 settings = Settings(
     log_format=LogFormat.JSON,
-    redis=RedisSettings(url=SecretStr(redis_url)),
+    redis=RedisSettings(url=SecretStr(redis_url), key_prefix="test:"),
     s3=S3Settings(endpoint="unused:1", access_key="key", secret_key=SecretStr("not-a-placeholder")),
 )
 store = MemoryStore()
@@ -35,12 +30,7 @@ def build(stopping: threading.Event) -> APIFlask:
     token = hand_over_first_key(keys, None)
     with open(key_file, "w") as file:  # noqa: PTH123
         file.write(token or "")
-    redis = connect(settings.redis)
-    jobs = JobStore(redis, "test:", settings.jobs, lambda *_: None)
-    galleries, presence = GalleryStore(store, redis, "test:"), Presence(redis, "test:")
-    liveness = LivenessSessions(redis, "test:")
-    batches = BatchStore(redis, "test:", store, retention_seconds=3600)
-    return create_app(settings, Services(store, jobs, galleries, keys, presence, liveness, batches, stopping))
+    return create_app(settings, assemble(settings, store, connect(settings.redis), lambda *_: None, stopping))
 
 
 logs.configure(settings)

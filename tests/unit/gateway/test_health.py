@@ -1,5 +1,7 @@
 """Alive and ready: two questions that need no key."""
 
+from dataclasses import replace
+
 import pytest
 from apiflask import APIFlask
 from redis import Redis
@@ -49,9 +51,7 @@ def test_not_ready_without_redis_and_storage(settings: Settings, services: Servi
             raise StorageUnavailable("The object store cannot be reached.")
 
     nowhere = Presence(Redis.from_url("redis://127.0.0.1:1/0"), PREFIX)
-    broken = Services(
-        Down(), services.jobs, services.galleries, services.keys, nowhere, services.liveness, services.batches
-    )
+    broken = replace(services, store=Down(), presence=nowhere)
     answer = create_app(settings, broken).test_client().get("/readyz")
     assert answer.status_code == 503
     storage, redis = answer.get_json(force=True)["missing"]

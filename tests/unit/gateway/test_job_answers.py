@@ -2,20 +2,18 @@
 
 import threading
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from redis import Redis
 
 from gateway.app import create_app
-from gateway.auth import KeyStore, Scope
+from gateway.auth import Scope
 from gateway.context import Services
-from shared.batches import BatchStore
+from gateway.wsgi import assemble
 from shared.errors import StorageUnavailable
-from shared.gallery_store import GalleryStore
 from shared.jobs import JobStore
-from shared.liveness_sessions import LivenessSessions
-from shared.presence import Presence
 from shared.queue import Queue, Task
 from shared.schemas import Job, JobError, JobStatus
 from shared.settings import JobSettings, Settings
@@ -146,11 +144,8 @@ def job_store(redis: Redis, settings: JobSettings) -> JobStore:
 
 
 def api_over(settings: Settings, store: MemoryStore, redis: Redis, jobs: JobStore) -> Api:
-    keys = KeyStore(store, 0)
-    galleries, presence = GalleryStore(store, redis, PREFIX), Presence(redis, PREFIX)
-    batches = BatchStore(redis, PREFIX, store, retention_seconds=3600)
-    services = Services(store, jobs, galleries, keys, presence, LivenessSessions(redis, PREFIX), batches)
-    token = keys.create("default", Scope)
+    services = replace(assemble(settings, store, redis, lambda *_: None), jobs=jobs)
+    token = services.keys.create("default", Scope)
     assert token is not None
     return Api(create_app(settings, services), token)
 

@@ -11,14 +11,8 @@ from openapi_spec_validator import validate
 from pydantic import SecretStr
 
 from gateway.app import create_app
-from gateway.auth import KeyStore
-from gateway.context import Services
 from gateway.operations import operation_of
-from shared.batches import BatchStore
-from shared.gallery_store import GalleryStore
-from shared.jobs import JobStore
-from shared.liveness_sessions import LivenessSessions
-from shared.presence import Presence
+from gateway.wsgi import assemble
 from shared.queue import connect
 from shared.settings import RedisSettings, S3Settings, Settings
 from shared.storage import MemoryStore
@@ -32,12 +26,7 @@ def lonely_app() -> APIFlask:
         redis=RedisSettings(url=SecretStr("redis://127.0.0.1:1/0")),
         s3=S3Settings(endpoint="unused:1", access_key="key", secret_key=SecretStr("not-a-placeholder")),
     )
-    redis, store = connect(settings.redis), MemoryStore()
-    jobs = JobStore(redis, "", settings.jobs, lambda *_: None)
-    keys, presence = KeyStore(store, 0), Presence(redis, "")
-    galleries, liveness = GalleryStore(store, redis, ""), LivenessSessions(redis, "")
-    batches = BatchStore(redis, "", store, retention_seconds=3600)
-    return create_app(settings, Services(store, jobs, galleries, keys, presence, liveness, batches))
+    return create_app(settings, assemble(settings, MemoryStore(), connect(settings.redis), lambda *_: None))
 
 
 @cache
