@@ -1,26 +1,39 @@
 """The gateway's application factory: everything it talks to is passed in."""
 
 import io
+import threading
 from importlib.metadata import version
 from typing import IO, cast
 
 from apiflask import APIFlask
 from flask import Request
+from werkzeug.formparser import FormDataParser
 from werkzeug.routing import BaseConverter
 
 from gateway import (
+    audit,
     batches,
     calibrations,
+    console_routes,
+    cross_origin,
     detections,
     docs,
+    enrolment_batches,
+    erasures,
     errors,
     evaluations,
+    exports,
     face_models,
+    feedback,
     galleries,
     gatekeeper,
     health,
+    idempotency,
     jobs,
+    keys,
     liveness,
+    memory_budget,
+    merges,
     migrations,
     openapi,
     parting,
@@ -29,10 +42,13 @@ from gateway import (
     styles,
     stylizations,
     trainings,
+    upload_routes,
     verifications,
     visualisations,
+    webhooks,
 )
 from gateway.context import EXTENSION, Context, Services
+from gateway.event_streams import Seats
 from gateway.operations import operation_of
 from gateway.uploads import Uploads
 from shared.settings import Settings
@@ -49,6 +65,12 @@ class MemoryRequest(Request):
         content_length: int | None = None,  # noqa: ARG002
     ) -> IO[bytes]:
         return io.BytesIO()
+
+    def make_form_data_parser(self) -> FormDataParser:
+        """One that says when a form is damaged, where Werkzeug's own gives none of its fields."""
+        parser = super().make_form_data_parser()
+        parser.silent = False
+        return parser
 
 
 class IdConverter(BaseConverter):
@@ -77,30 +99,52 @@ def create_app(settings: Settings, services: Services) -> APIFlask:
     )
     app.url_map.converters["id"] = IdConverter
     app.url_map.merge_slashes = False  # an empty id is answered as one
-    app.extensions[EXTENSION] = Context(settings, services, Uploads(services.store, settings.limits))
+    limits = settings.limits
+    app.extensions[EXTENSION] = Context(
+        settings,
+        services,
+        Uploads(services.store, limits),
+        Seats(limits.event_streams),
+        threading.BoundedSemaphore(limits.waiting_requests),
+    )
     app.before_request(gatekeeper.begin)
+    app.before_request(cross_origin.answer_preflight)
     app.before_request(gatekeeper.admit)
     app.after_request(parting.finish)
+    app.after_request(cross_origin.finish)
+    app.after_request(idempotency.finish)  # before that: what is registered last comes first
+    app.after_request(upload_routes.forget_used)
+    app.teardown_request(memory_budget.give_back)
     errors.register(app)
     modules = (
         galleries,
         persons,
+        merges,
+        exports,
+        erasures,
         verifications,
         recognitions,
         detections,
         evaluations,
         calibrations,
+        feedback,
         migrations,
         face_models,
         trainings,
         liveness,
         stylizations,
         batches,
+        enrolment_batches,
         styles,
         visualisations,
+        webhooks,
         jobs,
+        upload_routes,
+        keys,
+        audit,
         health,
         docs,
+        console_routes,
     )
     for module in modules:
         app.register_blueprint(module.blueprint)

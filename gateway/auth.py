@@ -1,7 +1,8 @@
-"""API keys: `Authorization: Bearer lk_{id}_{secret}`.
+"""API keys: `Authorization: Bearer lk_{id}_{secret}`; what they let in, and where they are kept.
 
 A secret is 256 random bits and shown once. What is stored is its SHA-256: slow password hashes protect what
 can be guessed, and nobody guesses 256 bits, so a fast hash loses nothing and takes microseconds.
+A key that was rotated has a new secret; the former one is good until its grace is over.
 """
 
 import hashlib
@@ -10,20 +11,25 @@ import re
 import secrets
 import threading
 import time
-from collections.abc import Iterable
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 
-from gateway.errors import Forbidden, Unauthorized
+from gateway.errors import ApiKeyNotFound, Forbidden, LastAdminKey, Unauthorized
 from shared.errors import ConfigurationError, ObjectNotFound
 from shared.schemas import Id, Message
 from shared.storage import ObjectStore
 
 PREFIX = "keys/"
-TOKEN = re.compile(r"lk_([a-z0-9]{1,32})_([A-Za-z0-9_-]{43})")
+TOKEN_ID = re.compile(r"[a-z0-9]{1,32}")
+TOKEN = re.compile(rf"lk_({TOKEN_ID.pattern})_([A-Za-z0-9_-]{{43}})")
 FIRST_ID = "first"
 FIRST_TENANT = "default"
+READERS = 8  # objects that are read at the same time
 
 
 class Scope(StrEnum):
@@ -37,6 +43,42 @@ class Scope(StrEnum):
     TENANTS = "tenants"  # keys of any tenant
 
 
+PEOPLE = (Scope.ENROL, Scope.VERIFY, Scope.RECOGNISE, Scope.ADMIN)  # any one lets read who is in a gallery
+PAINTING = (Scope.STYLISE, Scope.ADMIN)  # any one lets read styles and batches of pictures
+
+
+class Role(StrEnum):
+    """Bundles of scopes under a name."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    DESK = "desk"
+    DOOR = "door"
+    ARTIST = "artist"
+    AUDITOR = "auditor"
+
+    @property
+    def scopes(self) -> frozenset[Scope]:
+        return _ROLES[self]
+
+
+_ROLES: Mapping[Role, frozenset[Scope]] = {
+    Role.OWNER: frozenset(Scope),
+    Role.ADMIN: frozenset(Scope) - {Scope.TENANTS},
+    Role.DESK: frozenset({Scope.ENROL, Scope.VERIFY, Scope.RECOGNISE}),
+    Role.DOOR: frozenset({Scope.VERIFY, Scope.RECOGNISE}),
+    Role.ARTIST: frozenset({Scope.STYLISE}),
+    Role.AUDITOR: frozenset({Scope.AUDIT_READ}),
+}
+
+
+class FormerSecret(Message):
+    """Of a key that was rotated; good until the grace is over."""
+
+    sha256: str
+    until: datetime
+
+
 class ApiKey(Message):
     """What is known about a key; never the secret itself."""
 
@@ -46,14 +88,27 @@ class ApiKey(Message):
     sha256: str
     created_at: datetime
     expires_at: datetime | None = None
+    name: str | None = None
+    former: FormerSecret | None = None
 
-    def may(self, scope: Scope) -> bool:
-        return scope in self.scopes
+    def may(self, *scopes: Scope) -> bool:
+        """Whether it has any one of these."""
+        return not self.scopes.isdisjoint(scopes)
 
-    def require(self, scope: Scope) -> None:
-        """Raises Forbidden, naming the scope."""
-        if not self.may(scope):
-            raise Forbidden(scope.value)
+    def require(self, *scopes: Scope) -> None:
+        """Raises Forbidden, naming the scopes, unless it has any one of these."""
+        if not self.may(*scopes):
+            raise Forbidden(*(scope.value for scope in scopes))
+
+    def opened_by(self, secret: str) -> bool:
+        """Whether this is its secret, and its time is not over."""
+        digest, now = _digest(secret), datetime.now(UTC)
+        former = self.former and now < self.former.until and hmac.compare_digest(self.former.sha256, digest)
+        return bool(hmac.compare_digest(self.sha256, digest) or former) and not self.expired
+
+    @property
+    def expired(self) -> bool:
+        return self.expires_at is not None and self.expires_at <= datetime.now(UTC)
 
 
 class KeyStore:
@@ -76,7 +131,7 @@ class KeyStore:
             raise Unauthorized("An API key is required: send `Authorization: Bearer lk_...`.")
         parsed = TOKEN.fullmatch(token.strip())
         key = self._find(parsed[1]) if parsed else None
-        if parsed and key and hmac.compare_digest(key.sha256, _digest(parsed[2])) and not _expired(key):
+        if parsed and key and key.opened_by(parsed[2]):
             return key
         raise Unauthorized("This API key is not valid.")
 
@@ -86,27 +141,89 @@ class KeyStore:
         scopes: Iterable[Scope],
         *,
         expires_at: datetime | None = None,
+        name: str | None = None,
         key_id: str | None = None,
     ) -> str | None:
         """Store a new key; its token, which cannot be had again, or None when the id is taken."""
         secret = secrets.token_urlsafe(32)
         key = ApiKey(
-            id=key_id or secrets.token_hex(8),
+            id=key_id or self.new_id(),
             tenant=tenant,
             scopes=frozenset(scopes),
             sha256=_digest(secret),
             created_at=datetime.now(UTC),
             expires_at=expires_at,
+            name=name,
         )
         if not self._store.put_if_absent(_object_key(key.id), key.model_dump_json().encode()):
             return None
-        return f"lk_{key.id}_{secret}"
+        return _token(key.id, secret)
+
+    @staticmethod
+    def new_id() -> str:
+        return secrets.token_hex(8)
+
+    def get(self, key_id: str) -> ApiKey:
+        """As it is stored now. Raises ApiKeyNotFound."""
+        if TOKEN_ID.fullmatch(key_id):
+            with suppress(ObjectNotFound):
+                return ApiKey.model_validate_json(self._store.get(_object_key(key_id)))
+        raise _not_found(key_id)
+
+    def listed(self, tenant: str | None, *, after: str = "") -> Iterator[ApiKey]:
+        """A tenant's keys, or those of all, in the order of their ids."""
+        names = self._store.keys(PREFIX, after=_object_key(after) if after else "")
+        with ThreadPoolExecutor(READERS) as pool:
+            while some := list(islice(names, READERS)):
+                found = pool.map(self._read, some)
+                yield from (key for key in found if key and tenant in {None, key.tenant})
+
+    def rotate(self, key_id: str, grace: timedelta) -> tuple[ApiKey, str]:
+        """Give a key a new secret; the key and its token, which cannot be had again.
+
+        The former secret is good for the time of `grace` yet, one before that no longer.
+
+        Raises:
+            ApiKeyNotFound: also when it was revoked meanwhile.
+        """
+        secret, until = secrets.token_urlsafe(32), datetime.now(UTC) + grace
+
+        def change(stored: bytes) -> bytes:
+            key = ApiKey.model_validate_json(stored)
+            former = FormerSecret(sha256=key.sha256, until=until) if grace else None
+            return key.model_copy(update={"sha256": _digest(secret), "former": former}).model_dump_json().encode()
+
+        try:
+            changed = ApiKey.model_validate_json(self._store.update(_object_key(key_id), change))
+        except ObjectNotFound:
+            raise _not_found(key_id) from None
+        self._forget(key_id)
+        return changed, _token(key_id, secret)
 
     def delete(self, key_id: str) -> None:
         """Revoke a key; other gateways learn of it within their cache time."""
         self._store.delete(_object_key(key_id))
-        with self._lock:
-            self._cache.pop(key_id, None)
+        self._forget(key_id)
+
+    def keep_an_admin(self, key: ApiKey) -> None:
+        """Raises LastAdminKey when its tenant has no other usable key that can make keys."""
+        others = (one for one in self.listed(key.tenant) if one.id != key.id and not one.expired)
+        if key.may(Scope.ADMIN) and not any(one.may(Scope.ADMIN) for one in others):
+            raise LastAdminKey("This is the tenant's last key that can make keys: make another one first.")
+
+    def delete_unless_last(self, key: ApiKey) -> None:
+        """Revoke a key, and take it back if nobody is left who can make keys: the other one went at the same time.
+
+        Raises:
+            ApiKeyNotFound, LastAdminKey
+        """
+        former = self.get(key.id).model_dump_json().encode()
+        self.delete(key.id)
+        try:
+            self.keep_an_admin(key)
+        except LastAdminKey:
+            self._store.put_if_absent(_object_key(key.id), former)
+            raise
 
     def create_first(self) -> str | None:
         """The token of the first key, made now; None when there is a key already.
@@ -126,12 +243,22 @@ class KeyStore:
         try:
             key = ApiKey.model_validate_json(self._store.get(_object_key(key_id)))
         except ObjectNotFound:
-            with self._lock:
-                self._cache.pop(key_id, None)
+            self._forget(key_id)
             return None
         with self._lock:
             self._cache[key_id] = (now, key)
         return key
+
+    def _forget(self, key_id: str) -> None:
+        with self._lock:
+            self._cache.pop(key_id, None)
+
+    def _read(self, object_key: str) -> ApiKey | None:
+        """None when it was revoked between listing and reading."""
+        try:
+            return ApiKey.model_validate_json(self._store.get(object_key))
+        except ObjectNotFound:
+            return None
 
 
 def hand_over_first_key(keys: KeyStore, path: Path | None) -> str | None:
@@ -161,8 +288,12 @@ def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def _expired(key: ApiKey) -> bool:
-    return key.expires_at is not None and key.expires_at <= datetime.now(UTC)
+def _token(key_id: str, secret: str) -> str:
+    return f"lk_{key_id}_{secret}"
+
+
+def _not_found(key_id: str) -> ApiKeyNotFound:
+    return ApiKeyNotFound(f"There is no key {key_id!r}. GET /v1/keys lists yours.")
 
 
 def _object_key(key_id: str) -> str:

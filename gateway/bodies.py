@@ -5,33 +5,31 @@ gateway/openapi.py documents it from the same model. Nothing is accepted and ign
 mistyped fields are refused by name.
 """
 
-import base64
-import binascii
 import json
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Any, NoReturn, TypeVar
 
 from flask import Request, request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, WithJsonSchema
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationError, WithJsonSchema
+from pydantic_core import ErrorDetails
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
+from gateway import idempotency
 from gateway.errors import InvalidBase64, InvalidId, MalformedBody, UnsupportedMediaType
-from gateway.expectations import expectation
+from gateway.expectations import expectation, located
+from gateway.memory_budget import reckon_body
+from gateway.references import NOT_BASE64, REFERENCE, File, in_memory, in_memory_or_store
 from shared.errors import InvalidField, InvalidInput
 from shared.schemas import ID_PATTERN, Id
 
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
-DATA_URL = re.compile(r"data:[^,]{0,100};base64,")
-WHITESPACE = dict.fromkeys(map(ord, " \t\r\n"))
-NOT_BASE64 = "invalid_base64"
 NOT_JSON = "The body is not valid JSON."
 MOST_SENTENCES = 10
+MOST_VALUES = 50_000  # of JSON: each takes some hundred bytes of memory, and a kilobyte when it is wrong
 
 
 class Body(BaseModel):
@@ -75,34 +73,27 @@ def _several(value: Any) -> Any:
             return (value,)
 
 
-def _decode_base64(value: Any) -> Any:
-    """Base64 text, with or without the prefix of a data URL; bytes of a file pass."""
-    if not isinstance(value, str):
-        return value
-    text = value[match.end() :] if (match := DATA_URL.match(value)) else value
-    try:
-        return base64.b64decode(text.translate(WHITESPACE), validate=True)
-    except (binascii.Error, ValueError):
-        raise PydanticCustomError(NOT_BASE64, "it is not valid base64") from None
-
-
 FILE = Part()
 FILES = Part(many=True)
 JSON_TEXT = Part(_json_text('{"conv4_2": 1}'))
 JSON_LIST = Part(_json_text("[0.7, 0.3]"))
+JSON_OBJECT = Part(_json_text('{"groups": ["staff"]}'))
 TEXTS = Part(_as_sent, many=True)
+OR_REFERENCE = "or the text upload:{id} of an upload"
 IMAGE_SCHEMA = {
     "type": "string",
     "contentEncoding": "base64",
     "contentMediaType": "image/*",
-    "description": "JPEG, PNG or WebP: a file part, or base64 in JSON (a data URL is understood)",
+    "description": f"JPEG, PNG or WebP: a file part, or base64 in JSON (a data URL is understood), {OR_REFERENCE}",
 }
-_Image = Annotated[bytes, BeforeValidator(_decode_base64), WithJsonSchema(IMAGE_SCHEMA)]
+_Image = Annotated[bytes, BeforeValidator(in_memory(lambda limits: limits.image_bytes)), WithJsonSchema(IMAGE_SCHEMA)]
 ImageFile = Annotated[_Image, FILE]
 OptionalImageFile = Annotated[_Image | None, FILE]
 ImageFiles = Annotated[tuple[_Image, ...], FILES]
-AnyImageFiles = Annotated[tuple[_Image, ...], BeforeValidator(_several), FILES]  # none, one or several
-AnyIds = Annotated[tuple[Id, ...], BeforeValidator(_several), TEXTS]
+AnyImageFiles = Annotated[
+    tuple[_Image, ...], BeforeValidator(_several, json_schema_input_type=_Image | tuple[_Image, ...]), FILES
+]  # none, one or several
+AnyIds = Annotated[tuple[Id, ...], BeforeValidator(_several, json_schema_input_type=Id | tuple[Id, ...]), TEXTS]
 
 
 def _file(media_type: str, description: str) -> WithJsonSchema:
@@ -111,24 +102,31 @@ def _file(media_type: str, description: str) -> WithJsonSchema:
             "type": "string",
             "contentEncoding": "base64",
             "contentMediaType": media_type,
-            "description": f"{description}: a file part, or base64 in JSON",
+            "description": f"{description}: a file part, or base64 in JSON, {OR_REFERENCE}",
         }
     )
 
 
-_Base64 = BeforeValidator(_decode_base64)
-_Archive = Annotated[bytes, _Base64, _file("application/zip", "a ZIP with a folder of photos per person")]
+# A body has its own limit: what is read into memory may be no larger than a body that carries it.
+_InMemory = BeforeValidator(in_memory(lambda limits: max(limits.body_bytes, limits.batch_bytes)))
+_Anywhere = PlainValidator(in_memory_or_store(lambda limits: limits.upload_bytes))
+_Archive = Annotated[File, _Anywhere, _file("application/zip", "a ZIP with a folder of photos per person")]
 ArchiveFile = Annotated[_Archive, FILE]
 OptionalArchiveFile = Annotated[_Archive | None, FILE]
-_Pictures = Annotated[bytes, _Base64, _file("application/zip", "a ZIP of pictures")]
+_Pictures = Annotated[File, _Anywhere, _file("application/zip", "a ZIP of pictures")]
 PicturesFile = Annotated[_Pictures, FILE]
 OptionalPicturesFile = Annotated[_Pictures | None, FILE]
-_Lines = Annotated[bytes, _Base64, _file("application/jsonl", "JSON lines")]
+_Lines = Annotated[bytes, _InMemory, _file("application/jsonl", "JSON lines")]
 OptionalLinesFile = Annotated[_Lines | None, FILE]
-_Pairs = Annotated[bytes, _Base64, _file("text/plain", "pairs to judge in the ten folds, as LFW's pairs.txt has them")]
+_Pairs = Annotated[
+    bytes, _InMemory, _file("text/plain", "pairs to judge in the ten folds, as LFW's pairs.txt has them")
+]
 OptionalPairsFile = Annotated[_Pairs | None, FILE]
-ManifestFile = Annotated[bytes, _Base64, _file("application/json", "the model's manifest.json"), FILE]
-WeightsFile = Annotated[bytes, _Base64, _file("application/octet-stream", "the model's model.safetensors"), FILE]
+ManifestFile = Annotated[bytes, _InMemory, _file("application/json", "the model's manifest.json"), FILE]
+LogFile = Annotated[bytes, _InMemory, _file("application/x-ndjson", "an erasure log, JSON lines"), FILE]
+_Export = Annotated[File, _Anywhere, _file("application/x-ndjson", "a gallery's export, also packed with gzip")]
+ExportFile = Annotated[_Export, FILE]
+WeightsFile = Annotated[bytes, _InMemory, _file("application/octet-stream", "the model's model.safetensors"), FILE]
 
 T = TypeVar("T", bound=Body)
 
@@ -146,15 +144,21 @@ def read_body(model: type[T], *, optional: bool = False) -> T:
         optional: take no body at all for one without fields.
 
     Raises:
-        MalformedBody, UnsupportedMediaType, InvalidField, InvalidId, InvalidBase64
+        MalformedBody, UnsupportedMediaType, InvalidField, InvalidId, InvalidBase64, GatewayBusy
     """
+    reckon_body()
     try:
         match request.mimetype:
             case "multipart/form-data":
+                _read_form()
+                idempotency.begin(lambda: idempotency.of_form(request.form, request.files))
                 return _validate(model, lambda: model.model_validate(_multipart(model, request)))
             case "application/json":
-                return read_json(model, _raw_body())
+                raw = _raw_body()
+                idempotency.begin(lambda: idempotency.of_json(parse_json(raw)))
+                return read_json(model, raw)
             case "" if optional and not _raw_body():
+                idempotency.begin(str)
                 return model()
             case other:
                 raise UnsupportedMediaType(
@@ -180,6 +184,14 @@ def read_query(model: type[T]) -> T:
     return _validate(model, lambda: model.model_validate(request.args.to_dict()))
 
 
+def _read_form() -> None:
+    """Parse the form, which the request keeps."""
+    try:
+        request.form  # noqa: B018
+    except ValueError:
+        raise MalformedBody("The form is not complete, or its parts do not follow the boundary it names.") from None
+
+
 def _raw_body() -> bytes:
     data = request.get_data(cache=False)
     # A body without a length is cut at the limit by Werkzeug; one that goes on is refused instead.
@@ -197,7 +209,10 @@ def _multipart(model: type[Body], incoming: Request) -> dict[str, Any]:
     for name, texts in form.lists():
         part = parts.get(name)
         if part in {FILE, FILES}:
-            raise InvalidField(f"`{name}` must be a file part (with a filename), not text.")
+            if not all(text.startswith(REFERENCE) for text in texts):
+                raise InvalidField(f"`{name}` must be a file part (with a filename) or upload:{{id}}, not other text.")
+            values[name] = texts if part is FILES else texts[0]
+            continue
         read = [part.read(name, text) if part and part.read else text for text in texts]
         values[name] = read if part and part.many else read[0]
     for name, sent in files.lists():
@@ -224,11 +239,10 @@ def _refuse_repeated(*fields: MultiDict[str, Any], but: Collection[str] = ()) ->
 
 
 def parse_json(raw: str | bytes) -> Any:
-    """What JSON text says, strictly: no member is repeated, every number is finite.
-
-    Raises:
-        MalformedBody, InvalidField
-    """
+    """What JSON text says: no member is repeated, every number is finite. Raises MalformedBody, InvalidField."""
+    text = raw.encode(errors="replace") if isinstance(raw, str) else raw
+    if sum(map(text.count, (b",", b"[", b"{"))) > MOST_VALUES:
+        raise MalformedBody(f"The JSON has more than {MOST_VALUES:,} values.")
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -275,11 +289,10 @@ def _refusal(model: type[Body], error: ValidationError) -> InvalidInput:
 def _sentence(schema: Mapping[str, Any], problem: ErrorDetails) -> str:
     if not problem["loc"]:
         return "The body must be a JSON object."
-    name = str(problem["loc"][0])[:64]
-    properties = schema.get("properties", {})
+    name, field, parent = located(schema, problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return f"There is no field `{name}`; the fields are: {', '.join(properties) or 'none'}."
-    allowed = expectation(properties.get(name, {}), schema.get("$defs", {}))
+        return f"There is no field `{name}`; the fields are: {', '.join(parent.get('properties', {})) or 'none'}."
+    allowed = expectation(field, schema.get("$defs", {}))
     if problem["type"] == "missing":
         return f"`{name}` is missing; it must be {allowed}."
     if problem["type"] == NOT_BASE64:

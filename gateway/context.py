@@ -6,19 +6,31 @@ from typing import TYPE_CHECKING, cast
 
 from flask import current_app, g
 
+from gateway.single_flight import SingleFlight
+from shared.attempts import Attempts
+from shared.audit import AuditLog
 from shared.batches import BatchStore
+from shared.deliveries import DeliveryStore
+from shared.eraser import Eraser
+from shared.erasure_replay import Replayer
 from shared.face_models import FaceModelStore
+from shared.feedback import FeedbackStore
 from shared.gallery_store import GalleryStore
-from shared.jobs import JobStore
+from shared.jobs import JobStore, NewJob
 from shared.liveness_sessions import LivenessSessions
 from shared.outbox import Outbox
 from shared.presence import Presence
 from shared.settings import Settings
 from shared.storage import ObjectStore
 from shared.styles import StyleLibrary
+from shared.webhooks import WebhookStore
 
 if TYPE_CHECKING:
     from gateway.auth import ApiKey, KeyStore
+    from gateway.event_streams import Seats
+    from gateway.idempotency import IdempotencyStore
+    from gateway.rates import Rates
+    from gateway.upload_store import UploadStore
     from gateway.uploads import Uploads
 
 EXTENSION = "likeness"
@@ -31,16 +43,36 @@ class Services:
     store: ObjectStore
     jobs: JobStore
     galleries: GalleryStore
+    eraser: Eraser
     keys: "KeyStore"
     presence: Presence
     liveness: LivenessSessions
     batches: BatchStore
+    incoming: "UploadStore"
     outbox: Outbox
+    audit: AuditLog
+    deliveries: DeliveryStore
+    idempotency: "IdempotencyStore"
+    attempts: Attempts
+    rates: "Rates"
     stopping: threading.Event = field(default_factory=threading.Event)
+    verifying: SingleFlight = field(default_factory=SingleFlight)  # of the audit
 
     @property
     def styles(self) -> StyleLibrary:
         return StyleLibrary(self.store)
+
+    @property
+    def webhooks(self) -> WebhookStore:
+        return WebhookStore(self.store)
+
+    @property
+    def feedback(self) -> FeedbackStore:
+        return FeedbackStore(self.store)
+
+    @property
+    def replayer(self) -> Replayer:
+        return Replayer(self.store, self.galleries, self.eraser)
 
     @property
     def face_models(self) -> FaceModelStore:
@@ -52,6 +84,8 @@ class Context:
     settings: Settings
     services: Services
     uploads: "Uploads"
+    seats: "Seats"
+    waits: threading.BoundedSemaphore  # of requests for their job: each takes a thread
 
 
 def context() -> Context:
@@ -69,6 +103,13 @@ def caller() -> "ApiKey":
 
 def request_id() -> str:
     return cast("str", g.request_id)
+
+
+def chosen_id() -> str:
+    """The id of what this request makes: the same one when it is sent again with its Idempotency-Key."""
+    if "chosen_id" not in g:
+        g.chosen_id = NewJob.new_id()
+    return cast("str", g.chosen_id)
 
 
 def preferred_wait() -> int | None:

@@ -5,26 +5,47 @@ The gateway hangs into that tree what only a request can get wrong:
 LikenessError
 ├── Unauthorized
 ├── Forbidden
+├── NotFound
+│   ├── ApiKeyNotFound
+│   └── UploadNotFound
+├── Conflict
+│   ├── UploadIncomplete        the file is not there yet, or not all of it
+│   ├── TooManyUploads          the tenant has as many open as he may have
+│   ├── LastAdminKey            a tenant would have nobody left who can make keys
+│   ├── IdempotencyInProgress   the same request is being worked on
+│   └── IdempotencyAnswerGone   it was done, but its answer is not kept
+├── Unavailable
+│   ├── TooManyStreams          of events are open
+│   └── GatewayBusy             with other large requests
+├── TooManyRequests
+│   ├── RateLimited             of one key
+│   ├── PersonLocked            too many attempts to be taken for one person
+│   └── VerificationUnderWay    of the same audit
 └── InvalidInput
     ├── MalformedBody
     ├── UnsupportedMediaType
     ├── BodyTooLarge
+    ├── UploadTooLarge          than announced, or than its field takes
+    ├── UploadDamaged           it is not what its checksum says
     ├── InvalidPrefer
+    ├── InvalidIdempotencyKey
+    ├── IdempotencyKeyReused    for a request with other content
     ├── InvalidId
     └── InvalidBase64
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Mapping
 
 import structlog
 from apiflask import APIFlask
 from apiflask import HTTPError as ApiFlaskError
 from flask import Response, request
 from gunicorn.http.errors import ParseException
-from pydantic import BaseModel, ConfigDict, Field
 from werkzeug.exceptions import HTTPException
 
 from gateway.context import request_id
+from gateway.problems import problem
 from shared.errors import (
     Conflict,
     ImageTooLarge,
@@ -33,14 +54,13 @@ from shared.errors import (
     LikenessError,
     NotFound,
     ObjectNotFound,
+    QueueFull,
     Unavailable,
     UnsupportedImage,
 )
 
 log = structlog.get_logger("gateway")
 
-PROBLEM_TYPE = "application/problem+json"
-RETRY_AFTER_S = 5
 GONE = "There is no such object, or it is kept no longer."
 UNEXPECTED = "An unexpected error occurred; it has been logged under the request id."
 
@@ -52,9 +72,77 @@ class Unauthorized(LikenessError):
 class Forbidden(LikenessError):
     code = "forbidden"
 
-    def __init__(self, scope: str) -> None:
-        super().__init__(f"This API key lacks the scope {scope!r}.")
-        self.scope = scope
+    def __init__(self, *scopes: str) -> None:
+        """Any one of the scopes would do."""
+        named = " or ".join(repr(scope) for scope in scopes)
+        super().__init__(f"This API key lacks the scope {named}.")
+        self.scope = " ".join(scopes)
+
+
+class ApiKeyNotFound(NotFound):
+    code = "key_not_found"
+
+
+class UploadNotFound(NotFound):
+    code = "upload_not_found"
+
+
+class UploadIncomplete(Conflict):
+    code = "upload_incomplete"
+
+
+class TooManyUploads(Conflict):
+    code = "too_many_uploads"
+
+
+class UploadTooLarge(InvalidInput):
+    code = "upload_too_large"
+
+
+class UploadDamaged(InvalidInput):
+    code = "upload_damaged"
+
+
+class LastAdminKey(Conflict):
+    code = "last_admin_key"
+
+
+class IdempotencyInProgress(Conflict):
+    code = "idempotency_in_progress"
+
+
+class IdempotencyAnswerGone(Conflict):
+    code = "idempotency_answer_gone"
+
+
+class TooManyRequests(LikenessError):
+    """`retry_after` is in seconds."""
+
+    code = "too_many_requests"
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = max(1, math.ceil(retry_after))
+
+
+class TooManyStreams(Unavailable):
+    code = "too_many_streams"
+
+
+class GatewayBusy(Unavailable):
+    code = "gateway_busy"
+
+
+class RateLimited(TooManyRequests):
+    code = "rate_limited"
+
+
+class PersonLocked(TooManyRequests):
+    code = "person_locked"
+
+
+class VerificationUnderWay(TooManyRequests):
+    code = "verification_under_way"
 
 
 class MalformedBody(InvalidInput):
@@ -73,6 +161,14 @@ class InvalidPrefer(InvalidInput):
     code = "invalid_prefer"
 
 
+class InvalidIdempotencyKey(InvalidInput):
+    code = "invalid_idempotency_key"
+
+
+class IdempotencyKeyReused(InvalidInput):
+    code = "idempotency_key_reused"
+
+
 class InvalidId(InvalidInput):
     code = "invalid_id"
 
@@ -87,11 +183,14 @@ STATUS: Mapping[type[LikenessError], int] = {
     Forbidden: 403,
     NotFound: 404,
     Conflict: 409,
+    TooManyRequests: 429,
     Unavailable: 503,
     InvalidInput: 422,
     MalformedBody: 400,
     InvalidPrefer: 400,
+    InvalidIdempotencyKey: 400,
     BodyTooLarge: 413,
+    UploadTooLarge: 413,
     ImageTooLarge: 413,
     UnsupportedMediaType: 415,
     UnsupportedImage: 415,
@@ -103,53 +202,14 @@ HTTP_CODES: Mapping[int, str] = {
     405: "method_not_allowed",
     413: BodyTooLarge.code,
     415: UnsupportedMediaType.code,
+    416: "range_not_satisfiable",
     422: InvalidField.code,
 }
-
-
-class Problem(BaseModel):
-    """Why a request failed (RFC 9457)."""
-
-    model_config = ConfigDict(frozen=True)
-
-    type: str = Field(description="a stable URN of the code")
-    title: str
-    status: int
-    detail: str = Field(description="what was wrong and what to do")
-    code: str = Field(description="stable and machine-readable")
-    instance: str = Field(description="the path of the request")
-    request_id: str = Field(description="names the request in the server's log")
-    missing: list[str] | None = Field(None, description="what is not ready; only from /readyz")
 
 
 def status_of(error: type[LikenessError]) -> int:
     """The status of the nearest class above that has one."""
     return next(STATUS[base] for base in error.__mro__ if base in STATUS)
-
-
-def problem(
-    status: int,
-    code: str,
-    detail: str,
-    *,
-    headers: Mapping[str, str] | None = None,
-    missing: Sequence[str] | None = None,
-) -> Response:
-    body = Problem(
-        type=f"urn:likeness:problem:{code}",
-        title=code.replace("_", " ").capitalize(),
-        status=status,
-        detail=detail,
-        code=code,
-        instance=request.path,
-        request_id=request_id(),
-        missing=list(missing) if missing else None,
-    )
-    response = Response(body.model_dump_json(exclude_none=True), status, content_type=PROBLEM_TYPE)
-    if status == 503:
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
-    response.headers.update(headers or {})
-    return response
 
 
 def register(app: APIFlask) -> None:
@@ -171,6 +231,12 @@ def _expected(error: LikenessError) -> Response:
         case Forbidden(scope=scope):
             challenge = f'Bearer realm="likeness", error="insufficient_scope", scope="{scope}"'
             headers = {"WWW-Authenticate": challenge}
+        case TooManyRequests(retry_after=seconds):
+            headers = {"Retry-After": str(seconds)}
+        case IdempotencyInProgress():
+            headers = {"Retry-After": "1"}
+        case QueueFull(retry_after=seconds):
+            headers = {"Retry-After": str(seconds)}
         case _:
             headers = {}
     detail = GONE if isinstance(error, ObjectNotFound) else str(error)  # object keys are nobody's business

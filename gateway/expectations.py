@@ -1,6 +1,6 @@
 """What a field may hold, in words, told from its JSON schema: the text of every "must be" in a refusal."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Schema = Mapping[str, Any]
@@ -22,6 +22,35 @@ def expectation(schema: Schema, definitions: Schema) -> str:
             return _text(schema)
         case kind:
             return str(schema.get("description") or OTHERS.get(str(kind), "valid"))
+
+
+def located(schema: Schema, place: Sequence[str | int]) -> tuple[str, Schema, Schema]:
+    """Where in a body something is wrong: the field's name (`access.devices.front.groups`), its schema, its parent's.
+
+    That is the innermost field with a name of its own: what is wrong in a list of texts is the list. A field that
+    does not exist is named too; its schema is empty.
+    """
+    definitions = schema.get("$defs", {})
+    inside, parent, field = schema, schema, schema
+    names: list[str] = []
+    between: list[str] = []  # keys of an object whose members have no fixed names
+    for step in place:
+        inside = _resolve(inside, definitions)
+        if isinstance(step, int):
+            inside = inside.get("items", {})
+        elif "properties" in inside:
+            parent, field = inside, inside["properties"].get(step, {})
+            names, between, inside = [*names, *between, step[:64]], [], field
+        else:
+            inside, between = _any_member(inside), [*between, step[:64]]
+    return ".".join(names), field, parent
+
+
+def _any_member(schema: Schema) -> Schema:
+    """Of an object whose members have no fixed names: what each of them is."""
+    named = schema.get("patternProperties", {})
+    more = next(iter(named.values()), schema.get("additionalProperties"))
+    return more if isinstance(more, Mapping) else {}
 
 
 def _resolve(schema: Schema, definitions: Schema) -> Schema:

@@ -9,9 +9,10 @@ import uuid
 
 from flask import current_app, g, request
 
+from gateway import idempotency
 from gateway.bodies import Body, read_query
 from gateway.context import services
-from gateway.errors import InvalidId
+from gateway.errors import InvalidId, RateLimited
 from gateway.operations import Operation, operation_of
 from gateway.prefer import wait_seconds
 from shared.schemas import ID_PATTERN
@@ -39,20 +40,35 @@ def admit() -> None:
     """Let the request in, or raise what is wrong with it.
 
     Raises:
-        Unauthorized, Forbidden, InvalidId, InvalidField, InvalidPrefer
+        Unauthorized, RateLimited, Forbidden, InvalidId, InvalidField, InvalidPrefer, InvalidIdempotencyKey
+        and, for a POST without a body, what `idempotency.begin` raises
     """
     described = _operation()
     if described is None or described.public:
         return
     g.caller = services().keys.authenticate(request.headers.get("Authorization"))
-    if described.scope:
-        g.caller.require(described.scope)
+    _limit()
+    if described.needed:
+        g.caller.require(*described.needed)
     for name, value in (request.view_args or {}).items():
         if not re.fullmatch(ID_PATTERN, value):
             raise InvalidId(f"The {name} id in the path must be 1 to 64 of A-Z a-z 0-9 . _ - and not start with . _ -")
     if described.query is None:
         read_query(NoQuery)
     g.preferred_wait = wait_seconds(request.headers.get("Prefer")) if described.waits else None
+    idempotency.read_header(makes_job=described.waits)
+    if described.body is None:
+        idempotency.begin(str)
+
+
+def _limit() -> None:
+    """Count the request; gateway/parting.py tells what is left."""
+    g.allowance = services().rates.hit(g.caller.id)
+    if g.allowance and not g.allowance.admitted:
+        raise RateLimited(
+            f"This key may send {g.allowance.limit:,} requests a minute. Wait, or ask for a higher limit.",
+            retry_after=g.allowance.reset,
+        )
 
 
 def _operation() -> Operation | None:

@@ -24,7 +24,8 @@ class Operation:
 
     Attributes:
         answers: status -> model of the JSON, media type of another body, or None for no body.
-        scope: needed of the key; None: any valid key.
+        scope: needed of the key; None: any valid key, unless there are `scopes`.
+        scopes: any one of these is needed of the key.
         public: no key is needed.
         body: model of the request's body.
         body_optional: the body may be left out.
@@ -35,12 +36,18 @@ class Operation:
 
     answers: Mapping[int, type[BaseModel] | str | None]
     scope: Scope | None = None
+    scopes: tuple[Scope, ...] = ()
     public: bool = False
     body: type[Body] | None = None
     body_optional: bool = False
     query: type[Body] | None = None
     waits: bool = False
     problems: tuple[int, ...] = ()
+
+    @property
+    def needed(self) -> tuple[Scope, ...]:
+        """The scopes of which the key must have one; none for any valid key."""
+        return self.scopes or ((self.scope,) if self.scope else ())
 
 
 def operation(described: Operation) -> Callable[[V], V]:

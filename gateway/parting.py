@@ -16,6 +16,12 @@ DISCARD_S = 20.0
 STRANGER_S = 3.0  # as long, for a client without a key
 SILENCE_S = 1.0  # whoever sends nothing for so long is waiting for the answer
 PIECE = 64 * 2**10
+UNLESS_SAID = {  # by the view: pages for people need more than an API does
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 
 
 def finish(response: Response) -> Response:
@@ -25,7 +31,12 @@ def finish(response: Response) -> Response:
     headers["X-Request-Id"] = request_id()
     headers["X-Content-Type-Options"] = "nosniff"
     headers["Referrer-Policy"] = "no-referrer"
-    headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+    for name, value in UNLESS_SAID.items():
+        headers.setdefault(name, value)
+    if context().settings.front.https or request.headers.get("X-Forwarded-Proto") == "https":
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+    if allowance := g.get("allowance"):
+        headers.update(allowance.headers)
     if request.path.startswith("/v1/"):
         headers["Cache-Control"] = "no-store"
     _log_when_sent(response)

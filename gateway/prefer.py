@@ -1,4 +1,4 @@
-"""`Prefer: wait=N` (RFC 7240): how long the client would rather wait than poll.
+"""What a client would rather have (`Prefer`, RFC 7240): `wait=N`, `return=representation`.
 
 Other preferences are ignored, as the RFC asks.
 """
@@ -25,6 +25,14 @@ def wait_seconds(header: str | None) -> int | None:
                 raise InvalidPrefer("Prefer: wait=N takes a whole number of seconds, 0 to 30.")
             return min(int(digits), LONGEST_WAIT_S)
     return None
+
+
+def wants_representation(header: str | None) -> bool:
+    """Whether the client would rather have the thing itself than be sent to where it is."""
+    return any(
+        (name.lower(), value.strip('"').lower()) == ("return", "representation")
+        for name, value in _preferences(header or "")
+    )
 
 
 def _preferences(header: str) -> list[tuple[str, str]]:

@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Response, request
+from flask import Response, g
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.main import IncEx
 
 from gateway.auth import Scope
-from gateway.context import caller, context, preferred_wait, request_id, services
+from gateway.context import caller, chosen_id, context, preferred_wait, request_id, services
+from gateway.references import File
 from shared.errors import Unavailable
 from shared.jobs import NewJob
 from shared.schemas import (
@@ -19,6 +20,7 @@ from shared.schemas import (
     DetectionResult,
     EnrolmentResult,
     EvaluationResult,
+    ImportResult,
     Job,
     JobError,
     JobStatus,
@@ -49,6 +51,7 @@ RESULTS: Mapping[JobType, type[Result]] = {
     JobType.REGISTRATION: RegistrationResult,
     JobType.TRAINING: TrainingResult,
     JobType.LIVENESS_CHECK: LivenessCheckResult,
+    JobType.IMPORT: ImportResult,
     JobType.STYLIZATION: StylizationResult,
     JobType.VISUALISATION: VisualisationResult,
 }
@@ -100,7 +103,7 @@ class JobDocument(Document):
 
 
 def document(
-    body: Document,
+    body: BaseModel,
     status: int = 200,
     *,
     headers: Mapping[str, str] | None = None,
@@ -114,13 +117,6 @@ def document(
 
 def job_answer(job: Job, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     return document(job_document(job), status, headers=headers, exclude=hidden_of_job())
-
-
-def picture(data: bytes, media_type: str, sha256: str) -> Response:
-    response = Response(data, 200, content_type=media_type)
-    response.set_etag(sha256)
-    response.make_conditional(request)
-    return response
 
 
 def hidden_of_job() -> IncEx | None:
@@ -144,24 +140,35 @@ def hidden_of_job() -> IncEx | None:
 
 def accept(
     job_type: JobType,
-    pictures: Mapping[str, bytes],
+    files: Mapping[str, File],
     payload: Callable[[Mapping[str, str]], Payload],
     priority: Priority,
 ) -> Response:
-    """Accept a job: pictures first, then its record; answer as `Prefer` asks.
+    """Accept a job: files first, then its record; answer as `Prefer` asks.
 
     Args:
         job_type: what to do.
-        pictures: field -> checked image file.
+        files: field -> checked file.
         payload: makes the job's payload from field -> object key.
         priority: which of the type's queues.
     """
-    wait, tenant, job_id = preferred_wait(), caller().tenant, NewJob.new_id()
-    with context().uploads.kept(tenant, job_id, pictures) as keys:
+    tenant, job_id = caller().tenant, chosen_id()
+    with context().uploads.kept(tenant, job_id, files) as keys:
         new = NewJob(tenant, job_type, payload(keys), priority, trace=request_id(), id=job_id, actor=caller().id)
         job = services().jobs.submit(new)
-    job = _wait(job, wait or 0)
-    headers = {} if wait is None else {"Preference-Applied": f"wait={wait}"}
+    g.job_made = True
+    return job_made(job)
+
+
+def job_made(job: Job) -> Response:
+    """The answer to the POST that made a job, as `Prefer` asks."""
+    wait, headers = preferred_wait(), {}
+    if wait is not None and context().waits.acquire(blocking=False):  # a preference: when many wait, no more do
+        try:
+            job = _wait(job, wait)
+        finally:
+            context().waits.release()
+        headers = {"Preference-Applied": f"wait={wait}"}
     if job.status.finished:
         return job_answer(job, 200, headers)
     return job_answer(job, 202, {**headers, "Location": job_url(job.id), "Retry-After": "1"})

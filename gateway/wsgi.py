@@ -9,16 +9,24 @@ from redis import Redis
 from gateway.app import create_app
 from gateway.auth import KeyStore, hand_over_first_key
 from gateway.context import Services
+from gateway.idempotency import IdempotencyStore
+from gateway.rates import Rates
+from gateway.upload_store import UploadStore
 from shared import styles
+from shared.attempts import Attempts
+from shared.audit import AuditLog
 from shared.batches import BatchStore
+from shared.deliveries import DeliveryStore
 from shared.gallery_store import GalleryStore
 from shared.jobs import JobStore
+from shared.keepers import make_eraser
 from shared.liveness_sessions import LivenessSessions
 from shared.outbox import Outbox
 from shared.presence import Presence
 from shared.queue import Publish, celery_app, connect, publisher
+from shared.s3_store import S3Store
 from shared.settings import Settings
-from shared.storage import ObjectStore, S3Store
+from shared.storage import ObjectStore
 
 
 def prepare(settings: Settings) -> None:
@@ -49,14 +57,22 @@ def assemble(
 ) -> Services:
     """Everything the gateway talks to, over an object store and a Redis."""
     prefix = settings.redis.key_prefix
+    jobs, galleries = JobStore(redis, prefix, settings.jobs, publish), GalleryStore(store, redis, prefix)
     return Services(
         store=store,
-        jobs=JobStore(redis, prefix, settings.jobs, publish),
-        galleries=GalleryStore(store, redis, prefix),
+        jobs=jobs,
+        galleries=galleries,
+        eraser=make_eraser(settings, store, redis, galleries=galleries, jobs=jobs),
         keys=KeyStore(store, settings.auth.cache_seconds),
         presence=Presence(redis, prefix),
         liveness=LivenessSessions(redis, prefix),
+        incoming=UploadStore(redis, prefix, store, most=settings.limits.open_uploads),
         batches=BatchStore(redis, prefix, store, retention_seconds=settings.s3.image_seconds),
         outbox=Outbox(redis, prefix),
+        audit=AuditLog(store, redis, prefix),
+        deliveries=DeliveryStore(redis, prefix, settings.webhooks),
+        idempotency=IdempotencyStore(redis, prefix, kept_seconds=settings.rates.idempotency_seconds),
+        attempts=Attempts(redis, prefix, settings.rates, lifetime=settings.jobs.face_deadline),
+        rates=Rates(settings.redis, settings.rates.key_per_minute),
         stopping=stopping or threading.Event(),
     )

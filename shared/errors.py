@@ -10,11 +10,14 @@ LikenessError
 │   │   ├── ImageTooSmall
 │   │   └── NeedsTooMuchMemory  to be painted at that size
 │   ├── InvalidArchive      a file that should be a ZIP of people's photos is none, or is too large inside
+│   ├── InvalidExport       a file that should be a gallery's export is damaged, incomplete or of another kind
+│   ├── InvalidErasureLog   a file that should be an erasure log is not one of this tenant's
 │   ├── InvalidField
 │   ├── InvalidDataset      a folder of people that a model cannot be trained or measured on
 │   ├── InvalidCheckpoint   a training or an optimisation cannot go on from that state
 │   ├── InsufficientData    too few people or photos to measure anything on
 │   ├── TargetNotSupported  a calibration's data cannot show that its target is kept
+│   ├── ForbiddenTarget     a webhook must not be sent to that address
 │   ├── UnknownModel        no face model of that name or digest is there
 │   └── UnknownPolicy
 ├── NotFound
@@ -22,16 +25,21 @@ LikenessError
 │   ├── PersonNotFound
 │   ├── FaceNotFound
 │   ├── CalibrationNotFound
+│   ├── FeedbackNotFound
 │   ├── MigrationNotFound
+│   ├── ModelNotFound
 │   ├── NoFaceEnrolled      the person is there, but has no template to compare with
 │   ├── JobNotFound
 │   ├── BatchNotFound
 │   ├── LivenessSessionNotFound
 │   ├── StyleNotFound
+│   ├── WebhookNotFound
+│   ├── DeliveryNotFound
 │   └── ObjectNotFound      nothing is stored under that key
 ├── Conflict
 │   ├── LivenessSessionUsed a session takes frames once
 │   ├── GalleryExists
+│   ├── FeedbackContradicts something else was reported about the same face
 │   ├── PersonChanged       the person was erased while a job about them was under way
 │   ├── MigrationUnderWay   a gallery migrates to one model at a time
 │   ├── MigrationIncomplete people would be lost, who have no template of the new model
@@ -39,11 +47,14 @@ LikenessError
 │   ├── ModelInUse          a gallery's templates were made with it
 │   ├── ModelMismatch       templates of one model cannot be searched with another
 │   ├── StyleShared         it comes with Likeness: nobody can replace or delete it
+│   ├── TooManyWebhooks     the tenant has as many as he may have
+│   ├── WebhookDisabled     it takes nothing until it is enabled again
 │   ├── TooManyStyles       the tenant has as many as he may have
 │   ├── BatchFinished
 │   └── JobFinished
 ├── Unavailable             nothing is wrong with the request: try again later
 │   ├── GalleryChanged      in the middle of a job that must see it as it is
+│   ├── ErasureUnderWay     the former person of that id is not gone yet
 │   ├── WorkerBusy          with another long job; it or another worker takes this one later
 │   ├── QueueFull
 │   ├── QueueUnavailable
@@ -105,6 +116,14 @@ class InvalidArchive(InvalidInput):
     code = "invalid_archive"
 
 
+class InvalidExport(InvalidInput):
+    code = "invalid_export"
+
+
+class InvalidErasureLog(InvalidInput):
+    code = "invalid_erasure_log"
+
+
 class InvalidField(InvalidInput):
     code = "invalid_field"
 
@@ -123,6 +142,10 @@ class InvalidDataset(InvalidInput):
 
 class InvalidCheckpoint(InvalidInput):
     code = "invalid_checkpoint"
+
+
+class ForbiddenTarget(InvalidInput):
+    code = "forbidden_target"
 
 
 class UnknownModel(InvalidInput):
@@ -153,8 +176,16 @@ class CalibrationNotFound(NotFound):
     code = "calibration_not_found"
 
 
+class FeedbackNotFound(NotFound):
+    code = "feedback_not_found"
+
+
 class MigrationNotFound(NotFound):
     code = "migration_not_found"
+
+
+class ModelNotFound(NotFound):
+    code = "model_not_found"
 
 
 class NoFaceEnrolled(NotFound):
@@ -177,6 +208,14 @@ class StyleNotFound(NotFound):
     code = "style_not_found"
 
 
+class WebhookNotFound(NotFound):
+    code = "webhook_not_found"
+
+
+class DeliveryNotFound(NotFound):
+    code = "delivery_not_found"
+
+
 class ObjectNotFound(NotFound):
     code = "object_not_found"
 
@@ -187,6 +226,10 @@ class Conflict(LikenessError):
 
 class GalleryExists(Conflict):
     code = "gallery_exists"
+
+
+class FeedbackContradicts(Conflict):
+    code = "feedback_contradicts"
 
 
 class PersonChanged(Conflict):
@@ -221,6 +264,14 @@ class StyleShared(Conflict):
     code = "style_shared"
 
 
+class TooManyWebhooks(Conflict):
+    code = "too_many_webhooks"
+
+
+class WebhookDisabled(Conflict):
+    code = "webhook_disabled"
+
+
 class TooManyStyles(Conflict):
     code = "too_many_styles"
 
@@ -241,12 +292,22 @@ class GalleryChanged(Unavailable):
     code = "gallery_changed"
 
 
+class ErasureUnderWay(Unavailable):
+    code = "erasure_under_way"
+
+
 class WorkerBusy(Unavailable):
     code = "worker_busy"
 
 
 class QueueFull(Unavailable):
+    """`retry_after`: seconds after which there may be room."""
+
     code = "queue_full"
+
+    def __init__(self, message: str, *, retry_after: int = 5) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
 
 
 class QueueUnavailable(Unavailable):

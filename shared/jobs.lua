@@ -1,5 +1,5 @@
 -- One job's life. Every operation is one atomic step, timed by the server's clock.
--- Called as EVALSHA sha 0 <prefix> <operation> <argument>...
+-- Called as EVALSHA sha 0 <prefix> <operation> <most entries of the outbox> <argument>...
 --
 --   job:{id}          hash    the record (fields: see shared/schemas.py Job)
 --   events:{id}       stream  what happened to it
@@ -7,10 +7,11 @@
 --   leases            zset    id -> when its worker counts as lost
 --   deadlines         zset    id -> when it expires, for every unfinished job
 --   jobs:{tenant}     zset    id -> when it was accepted, for listing
+--   batch-jobs:{id}   zset    the same of a batch's jobs
 --   outbox            stream  what others must hear of (shared/outbox.py)
 --   dead              list    ids of jobs that ran out of attempts, newest first, at most 10000
 
-local prefix, operation = ARGV[1], ARGV[2]
+local prefix, operation, most_told = ARGV[1], ARGV[2], ARGV[3]
 local time = redis.call('TIME')
 local now = tonumber(time[1]) + tonumber(time[2]) / 1e6
 
@@ -37,7 +38,7 @@ local function tell(id, status, name, value)
     fields[#fields + 1] = name
     fields[#fields + 1] = value
   end
-  redis.call('XADD', prefix .. 'outbox', 'MAXLEN', '~', 1000000, '*', unpack(fields))
+  redis.call('XADD', prefix .. 'outbox', 'MAXLEN', '~', most_told, '*', unpack(fields))
 end
 
 local function finish(id, status, name, value, retention)
@@ -72,19 +73,27 @@ end
 
 local operations = {}
 
--- Write the record before its message is published. Refused when the queue is full.
+-- Write the record before its message is published. Refused when the queue is full, with the seconds that its
+-- oldest job has waited: as long as this the queue takes at present.
 function operations.submit(id, tenant, queue, lifetime, republish_after, queue_limit, retention, ...)
   -- The client sends a call again whose answer was lost: the job may be in work by now.
   if field(id, 'status') then return 'ok' end
   local waiting = key('queued', queue)
-  if redis.call('ZCARD', waiting) >= tonumber(queue_limit) then return 'full' end
+  if redis.call('ZCARD', waiting) >= tonumber(queue_limit) then
+    local oldest = redis.call('ZRANGE', waiting, 0, 0)[1]
+    return tostring(now - tonumber(oldest and field(oldest, 'created_at') or now))
+  end
   local deadline = stamp(now + lifetime)
   set(id, 'id', id, 'tenant', tenant, 'queue', queue, 'status', 'queued', 'attempts', 0, 'token', 0,
       'created_at', stamp(now), 'deadline', deadline, ...)
   redis.call('ZADD', waiting, stamp(now + republish_after), id)
   redis.call('ZADD', DEADLINES, deadline, id)
-  redis.call('ZADD', key('jobs', tenant), stamp(now), id)
-  redis.call('ZREMRANGEBYSCORE', key('jobs', tenant), '-inf', stamp(now - 2 * retention))
+  -- Thousands of a batch's jobs would hide the tenant's others.
+  local batch = field(id, 'batch')
+  local listed = batch and key('batch-jobs', batch) or key('jobs', tenant)
+  redis.call('ZADD', listed, stamp(now), id)
+  redis.call('ZREMRANGEBYSCORE', listed, '-inf', stamp(now - 2 * retention))
+  if batch then redis.call('EXPIRE', listed, 2 * retention) end
   emit(id, 'queued')
   return 'ok'
 end
@@ -151,6 +160,18 @@ function operations.cancel(id, tenant, retention)
   return 'finished'
 end
 
+-- Forget a job altogether: how many events it had, -1 when there is no such job. Its worker finds it gone.
+function operations.forget(id, tenant, retention)
+  if field(id, 'tenant') ~= tenant then return -1 end
+  local status = field(id, 'status')
+  if status == 'queued' or status == 'running' then finish(id, 'cancelled', '', '', retention) end
+  local events = redis.call('XLEN', key('events', id))
+  redis.call('ZREM', key('jobs', tenant), id)
+  redis.call('LREM', DEAD, 0, id)
+  redis.call('DEL', key('job', id), key('events', id))
+  return events
+end
+
 -- Take jobs from workers that fell silent and end those whose time is over: the ids of those that ended.
 function operations.sweep(max_attempts, problem, retention)
   local ended = {}
@@ -189,4 +210,4 @@ function operations.due(queue, messages, republish_after)
   return ids
 end
 
-return operations[operation](unpack(ARGV, 3))
+return operations[operation](unpack(ARGV, 4))

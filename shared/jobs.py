@@ -7,7 +7,7 @@ fencing token, so work may run twice but its outcome is committed once (jobs.lua
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -19,6 +19,9 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from shared.errors import JobFinished, JobNotFound, QueueFull, QueueUnavailable
+from shared.event_streams import entries_of
+from shared.outbox import MOST_ENTRIES
+from shared.person_jobs import PersonJobs
 from shared.queue import ROUTES, Publish, Queue
 from shared.schemas import (
     Job,
@@ -35,6 +38,7 @@ from shared.schemas import (
 from shared.settings import JobSettings
 
 LONGEST_RETRY_S = 30.0
+LONGEST_PAUSE_S = 60  # that a client is asked to make
 BLOCK_MS = 2000  # one blocking read; shorter than the client's socket timeout
 WORKER_LOST = JobError(code="worker_lost", detail="Its worker was lost on every attempt.").model_dump_json()
 
@@ -55,6 +59,7 @@ class NewJob:
     trace: str = ""
     id: str = ""
     actor: str = ""  # id of the API key that asked
+    batch: str = ""  # id of the batch that it is an item of
 
     @staticmethod
     def new_id() -> str:
@@ -82,6 +87,7 @@ class JobStore:
         self._settings = settings
         self._publish = publish
         self._script = redis.register_script(files("shared").joinpath("jobs.lua").read_text())
+        self.of_person = PersonJobs(redis, prefix, settings.retention_seconds)
 
     # --- the gateway's side ---
 
@@ -100,22 +106,35 @@ class JobStore:
             "payload": new.payload.model_dump_json(),
             "trace": new.trace,
             "actor": new.actor,
+            **({"batch": new.batch} if new.batch else {}),
         }
+        self.of_person.note(new.tenant, job_id, new.payload.model_dump(mode="json"))
         accepted = self._run(
             "submit", job_id, new.tenant, queue.value, lifetime, self._settings.republish_seconds,
-            self._settings.queue_limit, self._settings.retention_seconds, *chain(*fields.items()),
+            self._room(queue), self._settings.retention_seconds, *chain(*fields.items()),
         )  # fmt: skip
-        if accepted == "full":
-            raise QueueFull(f"The queue {queue.value} is full. Try again later.")
+        if accepted != "ok":
+            seconds = min(max(1, round(float(accepted))), LONGEST_PAUSE_S)
+            raise QueueFull(f"The queue {queue.value} is full. Try again in {seconds} s.", retry_after=seconds)
         with suppress(Exception):  # the job is accepted: housekeeping publishes what this could not
             self._publish(route.task, job_id, queue)
-        return self.get(new.tenant, job_id)
+        try:
+            return self.get(new.tenant, job_id)
+        except QueueUnavailable:  # it is accepted all the same, and needs its files
+            now = time.time()
+            known = {"id": job_id, "tenant": new.tenant, "queue": queue.value, "status": JobStatus.QUEUED.value}
+            times = {"created_at": str(now), "deadline": str(now + lifetime)}
+            return _job({**known, **times, **fields, "attempts": "0", "token": "0"})
+
+    def _room(self, queue: Queue) -> int:
+        """How many jobs may wait."""
+        return min(self._settings.queue_limit, self._settings.interactive_limit if queue.interactive else 2**31)
 
     def _lifetime(self, job_type: JobType) -> float:
         match job_type:
             case JobType.STYLIZATION | JobType.VISUALISATION:
                 return self._settings.style_deadline
-            case JobType.EVALUATION | JobType.CALIBRATION | JobType.TRAINING:
+            case JobType.EVALUATION | JobType.CALIBRATION | JobType.TRAINING | JobType.IMPORT:
                 return self._settings.evaluation_deadline
             case _:
                 return self._settings.face_deadline
@@ -127,12 +146,13 @@ class JobStore:
             raise JobNotFound(f"There is no job {job_id}. Jobs can be read for a day after they finish.")
         return _job(record)
 
-    def recent(self, tenant: str, *, before: float | None = None, limit: int = 50) -> list[Job]:
-        """The tenant's jobs, newest first, accepted before the time `before`."""
+    def recent(
+        self, tenant: str, *, batch: str | None = None, before: float | None = None, limit: int = 50
+    ) -> list[Job]:
+        """The tenant's jobs, newest first, accepted before the time `before`: those of a batch, or of none."""
         latest = "+inf" if before is None else f"({before:.6f}"
-        ids = self._call(
-            lambda: self._redis.zrevrangebyscore(self._key("jobs", tenant), latest, "-inf", start=0, num=limit)
-        )
+        key = self._key("batch-jobs", batch) if batch else self._key("jobs", tenant)
+        ids = self._call(lambda: self._redis.zrevrangebyscore(key, latest, "-inf", start=0, num=limit))
         return self._jobs(cast("list[str]", ids))
 
     def cancel(self, tenant: str, job_id: str) -> Job:
@@ -154,10 +174,9 @@ class JobStore:
         found = self._call(
             lambda: self._redis.xread({self._key("events", job_id): after}, block=BLOCK_MS if block else None)
         )
-        entries = [entry for stream in _streams(found) for entry in stream]
         return [
             JobEvent.model_validate({"id": entry_id, "event": data["event"], "data": json.loads(data["data"])})
-            for entry_id, data in entries
+            for entry_id, data in entries_of(found)
         ]
 
     def wait(self, job: Job, seconds: float) -> Job:
@@ -170,7 +189,7 @@ class JobStore:
                     {self._key("events", job.id): after}, block=max(1, min(BLOCK_MS, int(left * 1000)))
                 )
             )
-            entries = [entry for stream in _streams(found) for entry in stream]
+            entries = entries_of(found)
             after = entries[-1][0] if entries else after
             if any(JobStatus(data["event"]).finished for _, data in entries if data["event"] != "progress"):
                 return self.get(job.tenant, job.id)
@@ -200,6 +219,7 @@ class JobStore:
 
     def succeed(self, job: Job, result: Message, model: Model) -> bool:
         """Commit a result; False when the job is no longer this worker's."""
+        self.of_person.note(job.tenant, job.id, job.payload, result.model_dump(mode="json"))
         return self._finish(job, JobStatus.SUCCEEDED, ("result", result.model_dump_json()), model)
 
     def fail(self, job: Job, error: JobError) -> bool:
@@ -241,6 +261,14 @@ class JobStore:
         """How many jobs wait in a queue."""
         return cast("int", self._call(lambda: self._redis.zcard(self._key("queued", queue.value))))
 
+    def forget(self, tenant: str, job_id: str) -> int | None:
+        """Forget a job, its result and its events; an unfinished one is cancelled.
+
+        Returns how many events it had; None when there is no such job.
+        """
+        events = int(self._run("forget", job_id, tenant, self._settings.retention_seconds))
+        return None if events < 0 else events
+
     def shorten_events(self, job_ids: Sequence[str], seconds: int) -> None:
         """Keep the events of finished jobs for so long only. Each stream takes 4 KB, a record 1 KB."""
 
@@ -280,22 +308,13 @@ class JobStore:
         return f"{self._prefix}{kind}:{name}"
 
     def _run(self, operation: str, *arguments: str | float) -> Any:
-        return self._call(lambda: self._script(args=[self._prefix, operation, *arguments]))
+        return self._call(lambda: self._script(args=[self._prefix, operation, MOST_ENTRIES, *arguments]))
 
     def _call(self, action: Callable[[], Any]) -> Any:
         try:
             return action()
         except RedisError as error:
             raise QueueUnavailable(f"The queue cannot be reached ({type(error).__name__}).") from error
-
-
-def _streams(found: Any) -> Iterator[list[tuple[str, dict[str, str]]]]:
-    """The entries of each stream of an XREAD answer: pairs in RESP2, a mapping of lists in RESP3."""
-    if isinstance(found, dict):
-        for nested in found.values():
-            yield nested[0] if nested and isinstance(nested[0], list) else nested
-    else:
-        yield from (entries for _, entries in found or [])
 
 
 def _job(record: dict[str, str]) -> Job:

@@ -3,12 +3,16 @@
 A job's outcome and its entry here are one atomic step of Redis (jobs.lua), so neither a crash nor a lost message
 can part them. Each reader goes through the entries in their order and says how far it is done; what all of them
 have done is removed. An entry is read at least once: readers must not mind seeing one again.
+
+Redis must not run full of what nobody reads: only the audit may keep an entry for longer than a day, and of more than
+`MOST_ENTRIES` the oldest are dropped. `Outbox.missed` says so to a reader that had not read them.
 (The pattern: C. Richardson, Microservices Patterns, 2018, "Transactional outbox".)
 """
 
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any, cast
 
@@ -19,8 +23,11 @@ from redis.exceptions import RedisError
 from shared.errors import QueueUnavailable
 from shared.schemas import Message
 
-MOST_ENTRIES = 1_000_000  # as a last resort, where a reader that once ran never comes back
+MOST_ENTRIES = 200_000  # 1.7 KB each, more for photos of many people; also what jobs.lua and batches.lua keep to
+LAST_S = 253_402_300_800.0  # the year 10000
+LATEST_S = 86_400.0  # so long is waited for readers other than the audit
 JOB = "job"
+UNREADABLE = "unreadable"
 
 
 class Reader(StrEnum):
@@ -52,14 +59,23 @@ class Occurrence(NewOccurrence):
     """
 
     id: str
-    at: float
+    at: float = Field(ge=0, lt=LAST_S)
 
 
 class Outbox:
     """Raises QueueUnavailable when Redis cannot be reached."""
 
-    def __init__(self, redis: Redis, prefix: str) -> None:
+    def __init__(
+        self,
+        redis: Redis,
+        prefix: str,
+        *,
+        most_entries: int = MOST_ENTRIES,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._redis = redis
+        self._most = most_entries
+        self._clock = clock
         self._stream = f"{prefix}outbox"
         self._done = f"{prefix}outbox:done"
 
@@ -69,28 +85,52 @@ class Outbox:
             "kind": new.kind,
             "actor": new.actor,
             "trace": new.trace,
-            "at": f"{time.time():.6f}",
+            "at": f"{self._clock():.6f}",
             "data": json.dumps(dict(new.data)),
         }
         # redis-py wants a wider type than it needs
         entry = cast("dict[Any, Any]", fields)
-        self._call(lambda: self._redis.xadd(self._stream, entry, maxlen=MOST_ENTRIES, approximate=True))
+        self._call(lambda: self._redis.xadd(self._stream, entry, maxlen=self._most, approximate=True))
 
-    def read(self, reader: Reader, count: int = 500) -> list[Occurrence]:
-        """What the reader is not done with, oldest first."""
+    def read(self, reader: Reader, count: int = 50, *, after: str = "") -> list[Occurrence]:
+        """What the reader is not done with, or what comes after an entry, oldest first.
+
+        One that makes no sense has the kind `UNREADABLE` and no data. A recognition of many faces has 0.4 MB, so
+        do not read too many.
+        """
+        found = self._call(
+            lambda: self._redis.xrange(self._stream, min=f"({after or self._mark(reader)}", max="+", count=count)
+        )
+        return [_occurrence(entry_id, fields) for entry_id, fields in found]
+
+    def missed(self, reader: Reader) -> str | None:
+        """After which entry some were dropped, it seems, that the reader had not read; None when there are none.
+
+        As long as more is kept than it is done with nothing was: dropping stops at `MOST_ENTRIES`.
+        """
+        if self.length() < self._most:
+            return None
+        done = self._mark(reader)
+        first = self._call(lambda: self._redis.xrange(self._stream, count=1))
+        return done if first and _order(first[0][0]) > _order(done) else None
+
+    def _mark(self, reader: Reader) -> str:
         done = self._call(lambda: self._redis.hget(self._done, reader.value)) or "0-0"
         if done == "0-0":  # known from now on: nothing is removed before it was done with it
             self._call(lambda: self._redis.hsetnx(self._done, reader.value, done))
-        found = self._call(lambda: self._redis.xrange(self._stream, min=f"({done}", max="+", count=count))
-        return [_occurrence(entry_id, fields) for entry_id, fields in found]
+        return str(done)
 
     def done(self, reader: Reader, last_id: str) -> None:
         """The reader needs nothing up to this entry any more."""
         self._call(lambda: self._redis.hset(self._done, reader.value, last_id))
-        positions = self._call(lambda: self._redis.hvals(self._done))
-        behind = min(positions, key=_order)
-        # Entries before the one that the slowest reader did last; that one may stay.
-        self._call(lambda: self._redis.xtrim(self._stream, minid=behind, approximate=True))
+        known = self._call(lambda: self._redis.hgetall(self._done))
+        # Nothing goes past the audit, also before it has run for the first time.
+        audited = _order(known.pop(Reader.AUDIT.value, "0-0"))
+        too_old = (int((self._clock() - LATEST_S) * 1000), 0)
+        milliseconds, number = min([audited, *(max(_order(mark), too_old) for mark in known.values())])
+        # To the last one, not in whole nodes: entries name people, who may be erased.
+        first_kept = f"{milliseconds}-{number + 1}"
+        self._call(lambda: self._redis.xtrim(self._stream, minid=first_kept, approximate=False))
 
     def length(self) -> int:
         """How many entries are kept."""
@@ -109,6 +149,13 @@ def _order(entry_id: str) -> tuple[int, int]:
 
 
 def _occurrence(entry_id: str, fields: Mapping[str, str]) -> Occurrence:
+    """One that makes no sense must keep nobody from those that follow it."""
+    with suppress(LookupError, ValueError, TypeError, RecursionError):
+        return _parsed(entry_id, fields)
+    return Occurrence(id=entry_id, at=_order(entry_id)[0] / 1000, tenant=fields.get("tenant", ""), kind=UNREADABLE)
+
+
+def _parsed(entry_id: str, fields: Mapping[str, str]) -> Occurrence:
     """A job's parts come as JSON texts of their own, since Lua would not keep empty lists apart from empty objects."""
     if fields["kind"] == JOB:
         data: dict[str, Any] = {name: fields[name] for name in ("job", "type", "status")}

@@ -25,6 +25,11 @@ class Queue(StrEnum):
     WEBHOOKS = "webhooks"
     HOUSEKEEPING = "housekeeping"
 
+    @property
+    def interactive(self) -> bool:
+        """Somebody is waiting for what is in it."""
+        return self in {Queue.FACE_INTERACTIVE, Queue.STYLE_INTERACTIVE}
+
 
 class Task(StrEnum):
     """Tasks are sent by name; workers register each under exactly this name."""
@@ -42,8 +47,13 @@ class Task(StrEnum):
     CHECK_LIVENESS = "face.check_liveness"
     STYLIZE = "style.stylize"
     VISUALISE = "style.visualise"
+    DISPATCH = "webhooks.dispatch"
+    DELIVER = "webhooks.deliver"
+    IMPORT = "face.import"
     SWEEP = "housekeeping.sweep"
+    RETAIN = "housekeeping.retain"
     FEED = "housekeeping.feed"
+    AUDIT = "housekeeping.audit"
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,7 @@ ROUTES: Mapping[JobType, Route] = {
     JobType.LIVENESS_CHECK: Route(Task.CHECK_LIVENESS, Queue.FACE_INTERACTIVE, Queue.FACE_BULK),
     JobType.REGISTRATION: Route(Task.REGISTER, Queue.FACE_INTERACTIVE, Queue.FACE_BULK),
     JobType.TRAINING: Route(Task.TRAIN, Queue.FACE_INTERACTIVE, Queue.FACE_BULK),
+    JobType.IMPORT: Route(Task.IMPORT, Queue.FACE_BULK, Queue.FACE_BULK),
     JobType.STYLIZATION: Route(Task.STYLIZE, Queue.STYLE_INTERACTIVE, Queue.STYLE_BULK),
     JobType.VISUALISATION: Route(Task.VISUALISE, Queue.STYLE_BULK, Queue.STYLE_BULK),
 }

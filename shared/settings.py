@@ -3,6 +3,8 @@
 This is the only file that reads the environment. `.env.example` lists every name; a test keeps it complete.
 """
 
+import os
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import ConfigurationError
 from shared.images import ImageLimits
+from shared.webhook_settings import WebhookSettings
 
 PLACEHOLDERS = frozenset({"", "changeme", "change-me", "minioadmin", "password", "secret", "admin"})
 
@@ -26,6 +29,11 @@ class LogFormat(StrEnum):
     AUTO = "auto"  # pretty on a terminal, JSON elsewhere
     JSON = "json"
     PRETTY = "pretty"
+
+
+class Downloads(StrEnum):
+    GATEWAY = "gateway"
+    PRESIGNED = "presigned"
 
 
 class _Section(BaseModel):
@@ -45,6 +53,20 @@ class S3Settings(_Section):
     secure: bool = Field(False, description="use https")
     region: str = Field("us-east-1", description="region named in signatures")
     image_days: int = Field(30, ge=1, description="days until a generated image is removed")
+    public_endpoint: str | None = Field(
+        None, description="host:port under which clients reach the object store; default: the endpoint"
+    )
+    public_secure: bool | None = Field(None, description="clients use https there; default: as we do")
+    downloads: Downloads = Field(
+        Downloads.GATEWAY,
+        description="gateway: pictures come through it; presigned: it sends clients to the object store",
+    )
+
+    @property
+    def of_clients(self) -> "S3Settings":
+        """As clients reach the object store."""
+        secure = self.secure if self.public_secure is None else self.public_secure
+        return self.model_copy(update={"endpoint": self.public_endpoint or self.endpoint, "secure": secure})
 
     @property
     def image_seconds(self) -> int:
@@ -74,6 +96,14 @@ class LimitSettings(_Section):
     fast_side: int = Field(4096, gt=0, description="longest side of a fast stylisation, px")
     fine_side: int = Field(4096, gt=0, description="longest side of a fine stylisation, px")
     fine_steps: int = Field(1000, gt=0, description="most steps of a fine stylisation")
+    upload_bytes: int = Field(
+        512 * 2**20, gt=0, description="largest file that is sent to the object store and referred to"
+    )
+    open_uploads: int = Field(1000, gt=0, description="most such files of a tenant that are not used yet")
+    event_streams: int = Field(32, ge=0, description="event streams open at a time in one gateway")
+    waiting_requests: int = Field(
+        48, ge=0, description="requests that wait for their job (`Prefer`) at a time in one gateway; others do not"
+    )
     batch_items: int = Field(10_000, gt=0, description="most pictures of one batch")
     batch_bytes: int = Field(128 * 2**20, gt=0, description="largest body of a batch, and most its ZIP may hold")
     style_memory_bytes: int = Field(29 * 2**28, gt=0, description="most memory that one stylisation may need")
@@ -90,6 +120,37 @@ class LimitSettings(_Section):
         )
 
 
+class RateSettings(_Section):
+    key_per_minute: int = Field(6000, ge=0, description="requests per minute of one API key; 0: no limit")
+    person_per_minute: int = Field(60, ge=0, description="verifications per minute of one person; 0: no limit")
+    person_failures: int = Field(
+        10, ge=0, description="failed verifications of one person, and those under way, before a lock; 0: no lock"
+    )
+    failure_seconds: float = Field(300, gt=0, description="how long a failed verification counts")
+    lock_seconds: float = Field(300, gt=0, description="how long nobody can verify as that person then")
+    liveness_per_minute: int = Field(60, ge=0, description="liveness sessions per minute of one API key; 0: no limit")
+    idempotency_seconds: int = Field(24 * 3600, gt=0, description="how long an Idempotency-Key is remembered")
+
+
+class FrontSettings(_Section):
+    cors_origins: str = Field(
+        "", description="origins whose pages may call the API, with commas between: https://app.example.com"
+    )
+    https: bool = Field(False, description="clients reach the gateway by https only: tell browsers so (HSTS)")
+
+    @property
+    def origins(self) -> frozenset[str]:
+        return frozenset(origin.strip() for origin in self.cors_origins.split(",") if origin.strip())
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, value: str) -> str:
+        for origin in filter(None, map(str.strip, value.split(","))):
+            if not re.fullmatch(r"https?://[A-Za-z0-9.\[\]:-]+", origin):
+                raise ValueError(f"{origin!r} is no origin: write scheme, host and port, without a path")
+        return value
+
+
 class JobSettings(_Section):
     lease_seconds: float = Field(15, gt=0, description="a worker silent for so long has lost its job")
     max_attempts: int = Field(5, ge=1, description="attempts before a job becomes a dead letter")
@@ -102,6 +163,7 @@ class JobSettings(_Section):
         3600, gt=0, description="seconds until an evaluation, calibration or training expires"
     )
     queue_limit: int = Field(10_000, gt=0, description="queued jobs per queue before 503")
+    interactive_limit: int = Field(500, gt=0, description="the same of queues that somebody is waiting for")
     batch_window: int = Field(64, ge=1, description="most items of one batch that wait in the queue")
 
 
@@ -142,7 +204,10 @@ class Settings(BaseSettings):
     auth: AuthSettings = AuthSettings()
     limits: LimitSettings = LimitSettings()
     jobs: JobSettings = JobSettings()
+    rates: RateSettings = RateSettings()
+    front: FrontSettings = FrontSettings()
     workers: WorkerSettings = WorkerSettings()
+    webhooks: WebhookSettings = WebhookSettings()
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -160,6 +225,11 @@ def load_settings(**overrides: Any) -> Settings:
             for variable in _variables(item["loc"])
         )
         raise ConfigurationError(f"Configuration is not usable: {problems}. See .env.example.") from None
+
+
+def names_servers() -> bool:
+    """Whether the environment says anything about Redis or the object store."""
+    return any(name.startswith(("LIKENESS_REDIS__", "LIKENESS_S3__")) for name in os.environ)
 
 
 def _variables(location: tuple[int | str, ...]) -> list[str]:

@@ -1,12 +1,23 @@
 """Everything that travels between gateway, queue and worker, by topic."""
 
 from shared.schemas.access import AccessRules, Decision, Denial, DeviceRules, OpeningHours, Weekday
+from shared.schemas.audit import FACT_ID, AuditEntry, AuditFact, AuditHead, AuditProblem, AuditVerification, Detail
 from shared.schemas.base import ID_PATTERN, Id, Message, Model
-from shared.schemas.batches import Batch, BatchItem, BatchStatus, ItemOutcome, ItemStatus
+from shared.schemas.batches import (
+    Batch,
+    BatchEvent,
+    BatchItem,
+    BatchKind,
+    BatchStatus,
+    ItemEnrolment,
+    ItemOutcome,
+    ItemStatus,
+)
 from shared.schemas.choices import LivenessRequirement, LivenessState, PassiveStatus, Priority, StyleMode
 from shared.schemas.galleries import (
     Calibration,
     Consent,
+    FeedbackUse,
     Gallery,
     GalleryRules,
     Lookalikes,
@@ -24,7 +35,9 @@ from shared.schemas.payloads import (
     EnrolmentPayload,
     EvaluationPayload,
     FineOptions,
+    ImportPayload,
     LivenessCheckPayload,
+    OnConflict,
     Payload,
     RecognitionPayload,
     ReembeddingPayload,
@@ -48,7 +61,9 @@ from shared.schemas.results import (
     FaceBox,
     FaceView,
     FileProblem,
+    ImportResult,
     Landmarks,
+    LineProblem,
     LivenessCheckResult,
     PassiveResult,
     PerformedAction,
@@ -65,12 +80,30 @@ from shared.schemas.results import (
     VerificationResult,
     VisualisationResult,
 )
+from shared.schemas.webhooks import (
+    Attempt,
+    Delivery,
+    DeliveryState,
+    Webhook,
+    WebhookEvent,
+    WebhookSecret,
+    WebhookStatus,
+)
 
 __all__ = [
+    "FACT_ID",
     "ID_PATTERN",
     "AccessRules",
+    "Attempt",
+    "AuditEntry",
+    "AuditFact",
+    "AuditHead",
+    "AuditProblem",
+    "AuditVerification",
     "Batch",
+    "BatchEvent",
     "BatchItem",
+    "BatchKind",
     "BatchStatus",
     "Calibration",
     "CalibrationPayload",
@@ -80,7 +113,10 @@ __all__ = [
     "ComparisonResult",
     "Consent",
     "Decision",
+    "Delivery",
+    "DeliveryState",
     "Denial",
+    "Detail",
     "DetectedFace",
     "DetectionPayload",
     "DetectionResult",
@@ -92,11 +128,15 @@ __all__ = [
     "EvaluationResult",
     "FaceBox",
     "FaceView",
+    "FeedbackUse",
     "FileProblem",
     "FineOptions",
     "Gallery",
     "GalleryRules",
     "Id",
+    "ImportPayload",
+    "ImportResult",
+    "ItemEnrolment",
     "ItemOutcome",
     "ItemStatus",
     "Job",
@@ -105,6 +145,7 @@ __all__ = [
     "JobStatus",
     "JobType",
     "Landmarks",
+    "LineProblem",
     "LivenessCheckPayload",
     "LivenessCheckResult",
     "LivenessRequirement",
@@ -115,6 +156,7 @@ __all__ = [
     "Migration",
     "MigrationState",
     "Model",
+    "OnConflict",
     "OpeningHours",
     "PassiveResult",
     "PassiveStatus",
@@ -146,5 +188,9 @@ __all__ = [
     "VisualisationKind",
     "VisualisationPayload",
     "VisualisationResult",
+    "Webhook",
+    "WebhookEvent",
+    "WebhookSecret",
+    "WebhookStatus",
     "Weekday",
 ]

@@ -1,9 +1,10 @@
 """Access control: whether a face that was found opens a door, and why not."""
 
-from datetime import time
+from datetime import date
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from shared.schemas.base import Id, Message
 
@@ -24,14 +25,16 @@ class Denial(StrEnum):
     LOW_QUALITY = "low_quality"
     SPOOF_SUSPECTED = "spoof_suspected"
     LIVENESS_UNAVAILABLE = "liveness_unavailable"
-    OUTSIDE_OPENING_HOURS = "outside_opening_hours"
+    UNKNOWN_DEVICE = "unknown_device"
     NOT_YET_VALID = "not_yet_valid"
     NO_LONGER_VALID = "no_longer_valid"
     GROUP_NOT_ALLOWED = "group_not_allowed"
-    UNKNOWN_DEVICE = "unknown_device"
+    OUTSIDE_OPENING_HOURS = "outside_opening_hours"
 
 
 class Weekday(StrEnum):
+    """In the order of `datetime.weekday()`."""
+
     MONDAY = "mon"
     TUESDAY = "tue"
     WEDNESDAY = "wed"
@@ -41,28 +44,57 @@ class Weekday(StrEnum):
     SUNDAY = "sun"
 
 
-class OpeningHours(Message):
-    """An interval of wall time that begins on each of the days; one that ends before it begins ends the day after."""
+WallTime = Annotated[
+    str,
+    Field(
+        pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$",
+        description="a time of day from 00:00 to 23:59, as a clock on the wall shows it",
+        examples=["08:00"],
+    ),
+]
+Groups = Annotated[tuple[Id, ...], Field(max_length=100)]
 
-    days: tuple[Weekday, ...] = Field(min_length=1)
-    begins: time
-    ends: time
+
+class OpeningHours(Message):
+    """From a time of day up to another, on each of the days; when that is not later, up to it on the day after."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    days: tuple[Weekday, ...] = Field(
+        min_length=1, max_length=7, description="a list of days on which it begins: mon, tue, wed, thu, fri, sat, sun"
+    )
+    begins: WallTime = Field(alias="from")
+    ends: WallTime = Field(alias="to")
+
+
+Hours = Annotated[tuple[OpeningHours, ...], Field(max_length=50)]
 
 
 class DeviceRules(Message):
-    """What holds at one door in the place of the gallery's own; None: the gallery's."""
+    """What holds at one door in the place of the gallery's own; what is null is the gallery's."""
 
-    groups: tuple[Id, ...] | None = None
-    opening_hours: tuple[OpeningHours, ...] | None = None
+    groups: Groups | None = Field(None, description="a list of the groups that may pass here; empty: everybody")
+    opening_hours: Hours | None = Field(None, description="a list of opening hours of this door; empty: always open")
 
 
 class AccessRules(Message):
     """Who may pass, where and when, once the face is right. The defaults let everybody pass."""
 
-    verification_policy: str | None = Field(None, description="least strict 1:1 policy, and the one used by default")
-    identification_policy: str | None = Field(None, description="least strict 1:K policy, and the one used by default")
-    timezone: str = Field("UTC", description="IANA name of the zone that the opening hours are meant in")
-    opening_hours: tuple[OpeningHours, ...] = Field((), description="none: always open")
-    groups: tuple[Id, ...] = Field((), description="who may pass; none: everybody")
-    devices: dict[Id, DeviceRules] = Field(default_factory=dict, description="by device: rules of one door")
-    known_devices_only: bool = Field(False, description="deny at devices that are not listed")
+    verification_policy: str | None = Field(
+        None, max_length=64, description="the name of the least strict 1:1 policy here, also the default; null: none"
+    )
+    identification_policy: str | None = Field(
+        None, max_length=64, description="the name of the least strict 1:K policy here, also the default; null: none"
+    )
+    timezone: str = Field(  # the gateway knows which there are; a kept one may be gone from a newer database
+        "UTC", max_length=64, description="the IANA name of the zone in which the opening hours are meant"
+    )
+    opening_hours: Hours = Field((), description="a list of opening hours; empty: always open")
+    closed: Annotated[tuple[date, ...], Field(max_length=400)] = Field(
+        (), description="a list of dates (2027-01-01) on which no opening hours begin, here and at every device"
+    )
+    groups: Groups = Field((), description="a list of the groups that may pass; empty: everybody")
+    devices: Annotated[dict[Id, DeviceRules], Field(max_length=200)] = Field(
+        default_factory=dict, description="an object with the rules of single doors by the device's id"
+    )
+    known_devices_only: bool = Field(False, description="true or false: deny at a device that is not in `devices`")

@@ -1,11 +1,22 @@
-"""A batch: many stylisations that were asked for at once, one job each."""
+"""A batch: many stylisations or enrolments that were asked for at once, one job each."""
 
 from enum import StrEnum
+from typing import Any, Literal
 
+from pydantic import Field
+
+from shared.ml.face.verification import Verdict
 from shared.schemas.base import Id, Message
 from shared.schemas.jobs import JobError
-from shared.schemas.payloads import StylizationPayload
-from shared.schemas.results import StylizedImage
+from shared.schemas.payloads import EnrolmentPayload, StylizationPayload
+from shared.schemas.results import EnrolmentWarning, StylizedImage
+
+
+class BatchKind(StrEnum):
+    """What its items are."""
+
+    STYLIZATION = "stylization"
+    ENROLMENT = "enrolment"
 
 
 class BatchStatus(StrEnum):
@@ -13,7 +24,7 @@ class BatchStatus(StrEnum):
     RUNNING = "running"
     PAUSED = "paused"
     CANCELLING = "cancelling"
-    SUCCEEDED = "succeeded"  # at least one picture was made; the counts tell of the others
+    SUCCEEDED = "succeeded"  # at least one item was done; the counts tell of the others
     FAILED = "failed"  # none was
     CANCELLED = "cancelled"
 
@@ -31,13 +42,32 @@ class ItemStatus(StrEnum):
 
 
 class BatchItem(Message):
-    """One picture to paint: what its job is to do, or why it cannot be done."""
+    """One picture to paint, or one photo to enrol: what its job is to do, or why it cannot be done."""
 
     custom_id: Id
     name: str | None = None  # the file's own
-    payload: StylizationPayload | None = None
+    person: str | None = None  # who is to be enrolled, as the batch said it
+    payload: StylizationPayload | EnrolmentPayload | None = None
     owns_input: bool = False  # no other item uses its picture: it is deleted when this one is done
     error: JobError | None = None
+
+    @property
+    def input_key(self) -> str | None:
+        """Where its picture lies; None for an item that has no job to do."""
+        match self.payload:
+            case StylizationPayload(content_key=key) | EnrolmentPayload(image_key=key):
+                return key
+            case None:
+                return None
+
+
+class ItemEnrolment(Message):
+    """What came of a photo that a worker looked at; without scores."""
+
+    verdict: Verdict = Field(description="enrolled, no_face, multiple_faces, low_quality or lookalike")
+    reason: str | None = Field(None, description="why nothing was stored")
+    face: str | None = Field(None, description="id of the stored template; null when nothing was stored")
+    warnings: tuple[EnrolmentWarning, ...] = ()
 
 
 class ItemOutcome(Message):
@@ -46,7 +76,20 @@ class ItemOutcome(Message):
     status: ItemStatus
     job: str | None = None
     image: StylizedImage | None = None
+    enrolment: ItemEnrolment | None = None
     error: JobError | None = None
+
+
+class BatchEvent(Message):
+    """One entry of a batch's event stream; its data are the counts at that time."""
+
+    id: str
+    event: Literal["queued", "running", "paused", "cancelling", "progress", "succeeded", "failed", "cancelled"]
+    data: dict[str, Any]
+
+    @property
+    def final(self) -> bool:
+        return self.event in {"succeeded", "failed", "cancelled"}
 
 
 class Batch(Message):
@@ -54,6 +97,9 @@ class Batch(Message):
 
     id: str
     tenant: str
+    kind: BatchKind = BatchKind.STYLIZATION
+    gallery: str | None = None  # of enrolments
+    actor: str = ""  # id of the API key that asked
     status: BatchStatus
     total: int
     running: int = 0
@@ -64,6 +110,7 @@ class Batch(Message):
     started_at: float | None = None
     finished_at: float | None = None
     pace: float | None = None  # seconds from one item's end to the next one's, lately
+    revised: int = 0  # how often its items were written anew
 
     @property
     def queued(self) -> int:

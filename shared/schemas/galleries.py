@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from shared.schemas.access import AccessRules
 from shared.schemas.base import Id, Message, Model
@@ -29,6 +29,18 @@ class MeasuredPoint(Message):
     threshold: float
 
 
+class FeedbackUse(Message):
+    """What reported errors changed about a calibration; those of the same kind and model were looked at."""
+
+    wrong_person: int = Field(description="reported false matches that the threshold was put above")
+    out_of_reach: int = Field(
+        description="reported false matches so similar that no threshold helps: look at these people's enrolments"
+    )
+    raised_by: float = Field(description="how much the threshold is higher than it would be without the reports")
+    not_recognised: int = Field(description="reported false non-matches")
+    still_not_recognised: int = Field(description="how many of them lie below the threshold, or below every candidate")
+
+
 class Calibration(Message):
     """A threshold measured on a gallery's own people, or on photos of its users: the policy's, from then on."""
 
@@ -43,8 +55,11 @@ class Calibration(Message):
     persons: int
     comparisons: int = Field(description="impostor comparisons, or strangers searched for")
     errors: int = Field(description="how many of them reach the threshold")
-    interval: tuple[float, float] = Field(description="95 % confidence of the rate at the threshold")
-    source: str = Field(description="`gallery`, or the archive it was measured on")
+    interval: tuple[float, float] = Field(
+        description="95 % confidence of the rate at the threshold; 0 to 1 where nothing was measured"
+    )
+    source: str = Field(description="what it was measured on: gallery or archive; model: its own thresholds")
+    feedback: FeedbackUse | None = Field(None, description="reported errors; null: they were not to be used")
 
 
 class MigrationState(StrEnum):
@@ -126,7 +141,7 @@ class Person(Message):
     tags: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     attributes: dict[str, str | int | float | bool] = Field(default_factory=dict)
-    valid_from: datetime | None = None
-    valid_until: datetime | None = None
-    expires_at: datetime | None = None
+    valid_from: AwareDatetime | None = None
+    valid_until: AwareDatetime | None = None
+    expires_at: AwareDatetime | None = None
     consent: Consent | None = None

@@ -20,6 +20,7 @@ class JobType(StrEnum):
     REGISTRATION = "registration"
     TRAINING = "training"
     LIVENESS_CHECK = "liveness_check"
+    IMPORT = "import"
     STYLIZATION = "stylization"
     VISUALISATION = "visualisation"
 
@@ -65,6 +66,7 @@ class Job(Message):
     deadline: float
     payload: dict[str, Any]
     trace: str = ""
+    batch: str | None = None
     actor: str = ""  # id of the API key that asked
     started_at: float | None = None
     finished_at: float | None = None

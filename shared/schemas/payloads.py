@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from shared.images import ImageFormat
 from shared.ml.face.training.options import Mining
-from shared.ml.style.options import Colours, Init, Optimiser, Pooling, Preset
+from shared.ml.style.options import Colours, Init, Method, Optimiser, Pooling, Preset
 from shared.schemas.base import Message, Model
 from shared.schemas.choices import LivenessRequirement, StyleMode
 from shared.schemas.galleries import PolicyKind
@@ -71,6 +71,21 @@ class CalibrationPayload(Message):
     archive_key: str | None
     kind: PolicyKind
     target: float
+    feedback: bool = True
+    measure: bool = True
+
+
+class OnConflict(StrEnum):
+    """What becomes of a person of a gallery whose id an imported one has, too."""
+
+    SKIP = "skip"
+    REPLACE = "replace"
+
+
+class ImportPayload(Message):
+    gallery: str
+    archive_key: str
+    on_conflict: OnConflict
 
 
 class LivenessCheckPayload(Message):
@@ -105,7 +120,9 @@ class VisualisationPayload(Message):
     archive_key: str  # a ZIP of pictures
     kind: VisualisationKind
     layer: str | None  # of kind units
-    units: tuple[int, ...] | None  # None: the most telling ones are chosen
+    units: tuple[int, ...] | None  # None: the `count` most telling ones
+    count: int = 9
+    method: Method = Method.GUIDED
     seed: int = 0
 
 
@@ -164,6 +181,7 @@ Payload = (
     | TrainingPayload
     | RegistrationPayload
     | LivenessCheckPayload
+    | ImportPayload
     | StylizationPayload
     | VisualisationPayload
 )

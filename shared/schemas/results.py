@@ -110,6 +110,7 @@ class RecognitionResult(Message):
     faces: list[RecognisedFace]
     decision: Decision | None = Field(None, description="that of the largest face")
     denial: Denial | None = Field(None, description="why the decision is `denied`")
+    reason: str | None = Field(None, description="the same in words")
 
 
 class Landmarks(Message):
@@ -174,6 +175,24 @@ class TrainingResult(Message):
 class RegistrationResult(Message):
     model: Model
     description: str
+
+
+class LineProblem(Message):
+    line: int = Field(description="of the archive, from 1")
+    reason: str
+
+
+class ImportResult(Message):
+    """What an import did; `problems` has the first of the lines that were left out."""
+
+    persons: int = Field(description="created or replaced")
+    kept: int = Field(description="were there already and stayed as they are")
+    erased: int = Field(description="were left out because they were erased")
+    expired: int = Field(description="were left out because they were to be kept no longer")
+    templates: int = Field(description="stored, also those that were there already")
+    surplus: int = Field(description="the weakest faces of people who had more than the gallery keeps; removed again")
+    invalid: int = Field(description="lines that were left out")
+    problems: list[LineProblem] = Field(default_factory=list)
 
 
 class CalibrationResult(Message):
@@ -259,6 +278,7 @@ Result = (
     | TrainingResult
     | RegistrationResult
     | LivenessCheckResult
+    | ImportResult
     | StylizationResult
     | VisualisationResult
 )
