@@ -1,21 +1,27 @@
 """`/v1/galleries/{gallery}/persons`: who is in a gallery, and the faces (templates) he is known by."""
 
 from datetime import datetime
-from typing import Annotated
 
 from apiflask import APIBlueprint
 from flask import Response
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from gateway.auth import Scope
+from gateway.auth import PEOPLE, Scope
 from gateway.bodies import Body, ImageFile, read_body, read_query
-from gateway.context import caller, context, services
+from gateway.context import caller, context, request_id, services
 from gateway.operations import Operation, accepts_job, operation
+from gateway.person_fields import PersonDocument, PersonFields, changed, view
+from gateway.policies import Device
 from gateway.responses import Document, accept, document
+from gateway.telling import tell
+from shared.eraser import ErasureReport
+from shared.erasures import ErasureReason
 from shared.errors import PersonNotFound
 from shared.gallery_store import Template
 from shared.jobs import NewJob
-from shared.schemas import EnrolmentPayload, Id, JobType, Person, Priority
+from shared.persons import PersonQuery
+from shared.schemas import EnrolmentPayload, Gallery, Id, JobType, Person, Priority
+from shared.schemas.texts import Label, Text
 
 blueprint = APIBlueprint("persons", __name__, url_prefix="/v1/galleries/<id:gallery>/persons")
 
@@ -23,21 +29,18 @@ blueprint = APIBlueprint("persons", __name__, url_prefix="/v1/galleries/<id:gall
 class PersonPage(Body):
     cursor: Id | None = Field(None, description="`next_cursor` of the page before")
     limit: int = Field(100, ge=1, le=1000, description="most people on the page")
-
-
-class PersonFields(Body):
-    name: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    q: Text | None = Field(
+        None, description="text of 1 to 200 characters that the id, the name or the external id contains, in any case"
+    )
+    tag: Label | None = Field(None, description="a tag, text of 1 to 64 characters")
+    group: Id | None = None
+    external_id: Text | None = Field(None, description="an external id, text of 1 to 200 characters, exactly")
 
 
 class Enrolment(Body):
     image: ImageFile
+    device: Device = None
     priority: Priority = Priority.INTERACTIVE
-
-
-class PersonDocument(Document):
-    id: str
-    name: str | None = None
-    created_at: datetime
 
 
 class FaceDocument(Document):
@@ -57,14 +60,19 @@ class PersonList(Document):
 
 
 @blueprint.get("")
-@operation(Operation({200: PersonList}, query=PersonPage))
+@operation(Operation({200: PersonList}, scopes=PEOPLE, query=PersonPage))
 def list_persons(gallery: str) -> Response:
-    """List the people of a gallery, in the order of their ids."""
+    """List the people of a gallery, in the order of their ids, all or those who match.
+
+    A page of a search may hold fewer people than there is room for, even none, and not be the last: follow
+    `next_cursor`.
+    """
     page = read_query(PersonPage)
-    found = services().galleries.list_persons(caller().tenant, gallery, after=page.cursor or "", limit=page.limit + 1)
-    shown = found[: page.limit]
-    more = shown[-1].id if len(found) > page.limit else None
-    return document(PersonList(persons=[_view(person) for person in shown], next_cursor=more))
+    wanted = PersonQuery(text=page.q, tag=page.tag, group=page.group, external_id=page.external_id)
+    found = services().galleries.find_persons(
+        caller().tenant, gallery, wanted, after=page.cursor or "", limit=page.limit
+    )
+    return document(PersonList(persons=[view(person) for person in found.persons], next_cursor=found.cursor))
 
 
 @blueprint.put("/<id:person>")
@@ -72,42 +80,47 @@ def list_persons(gallery: str) -> Response:
     Operation({200: PersonDocument, 201: PersonDocument}, scope=Scope.ENROL, body=PersonFields, body_optional=True)
 )
 def put_person(gallery: str, person: str) -> Response:
-    """Create a person, or set the name of one.
+    """Create a person, or change what is known of one: what is left out stays, null removes it.
 
-    Enrolling a face creates the person too, so this is needed for names only.
+    Enrolling a face creates the person too, so this is needed for the fields only.
     """
-    fields = read_body(PersonFields, optional=True)
+    changes = read_body(PersonFields, optional=True).changes()
     galleries, tenant = services().galleries, caller().tenant
     try:
         found, status = galleries.get_person(tenant, gallery, person), 200
+        changed(found, changes)  # only what will be done is told
     except PersonNotFound:
+        changed(Person(id=person, uid="", created_at=datetime.min), changes)  # nobody is made for what is refused
         found, status = galleries.ensure_person(tenant, gallery, person), 201
-    if "name" in fields.model_fields_set and fields.name != found.name:
-        found = found.model_copy(update={"name": fields.name})
-        galleries.update_person(tenant, gallery, found)
-    return document(_view(found), status)
+    if changes:
+        tell("person.changed", gallery=gallery, uid=found.uid, fields=sorted(changes))
+        found = galleries.update_person(tenant, gallery, person, lambda former: changed(former, changes))
+    return document(view(found), status)
 
 
 @blueprint.get("/<id:person>")
-@operation(Operation({200: PersonWithFaces}))
+@operation(Operation({200: PersonWithFaces}, scopes=PEOPLE))
 def get_person(gallery: str, person: str) -> Response:
-    """Read a person with his faces; embeddings never leave the service."""
+    """Read a person with his faces. Embeddings are in no answer but a gallery's export."""
     galleries, tenant = services().galleries, caller().tenant
     found = galleries.get_person(tenant, gallery, person)
-    model = galleries.get_gallery(tenant, gallery).model
-    faces = [_face_view(t) for t in galleries.person_templates(tenant, gallery, person, model.digest)]
-    return document(PersonWithFaces(**_view(found).model_dump(), faces=faces))
+    return document(with_faces(galleries.get_gallery(tenant, gallery), found))
 
 
 @blueprint.delete("/<id:person>")
-@operation(Operation({204: None}, scope=Scope.ADMIN))
+@operation(Operation({200: ErasureReport}, scope=Scope.ADMIN))
 def delete_person(gallery: str, person: str) -> Response:
-    """Delete a person with all his faces.
+    """Erase a person: his record, his faces in every model, the jobs that name him with their results and uploads.
 
-    Repeating a deletion that was interrupted completes it.
+    He is found nowhere from the first moment on. The answer reports what there was; repeating an erasure that was
+    interrupted completes it and reports the rest. GET /v1/erasures has the log that keeps a backup from bringing
+    him back.
     """
-    services().galleries.delete_person(caller().tenant, gallery, person)
-    return Response(status=204)
+    asked = caller()
+    report = services().eraser.erase(
+        asked.tenant, gallery, person, reason=ErasureReason.REQUESTED, actor=asked.id, trace=request_id()
+    )
+    return document(report)
 
 
 @blueprint.post("/<id:person>/faces")
@@ -132,6 +145,7 @@ def enrol_face(gallery: str, person: str) -> Response:
             person_uid=found.uid,
             face=NewJob.new_id(),
             image_key=keys["image"],
+            device=sent.device,
         ),
         sent.priority,
     )
@@ -141,13 +155,18 @@ def enrol_face(gallery: str, person: str) -> Response:
 @operation(Operation({204: None}, scope=Scope.ENROL))
 def delete_face(gallery: str, person: str, face: str) -> Response:
     """Delete one face of a person."""
-    services().galleries.get_person(caller().tenant, gallery, person)
-    services().galleries.delete_template(caller().tenant, gallery, person, face)
+    tenant, galleries = caller().tenant, services().galleries
+    found = galleries.get_person(tenant, gallery, person)
+    galleries.require_face(tenant, gallery, person, face)
+    tell("face.deleted", gallery=gallery, uid=found.uid, face=face)
+    galleries.delete_template(tenant, gallery, person, face)
     return Response(status=204)
 
 
-def _view(person: Person) -> PersonDocument:
-    return PersonDocument(id=person.id, name=person.name, created_at=person.created_at)
+def with_faces(gallery: Gallery, person: Person) -> PersonWithFaces:
+    """A person with his faces of the model in use."""
+    found = services().galleries.templates_of(caller().tenant, gallery.id, person, gallery.model.digest)
+    return PersonWithFaces(**view(person).model_dump(), faces=[_face_view(template) for template in found])
 
 
 def _face_view(template: Template) -> FaceDocument:

@@ -10,7 +10,17 @@ if operation == 'append' then
   redis.call('HSETNX', key, 'epoch', epoch)
   local seq = redis.call('HINCRBY', key, 'seq', 1)
   redis.call('XADD', stream, 'MAXLEN', '~', keep, seq .. '-0', unpack(ARGV, 5))
+  redis.call('EXPIRE', stream, 86400) -- it names people: not for ever; who has read all of it misses nothing
   return seq
+end
+
+if operation == 'forget' then
+  for _, entry in ipairs(redis.call('XRANGE', stream, '-', '+')) do
+    for place = 1, #entry[2], 2 do
+      if entry[2][place] == 'person' and entry[2][place + 1] == ARGV[3] then redis.call('XDEL', stream, entry[1]) end
+    end
+  end
+  return 1
 end
 
 -- read: {epoch, seq, changes after the given one}

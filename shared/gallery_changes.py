@@ -18,9 +18,11 @@ KEPT_CHANGES = 10_000
 class ChangeKind(StrEnum):
     FACE_PUT = "face_put"
     FACE_DELETED = "face_deleted"
+    PERSON_CHANGED = "person_changed"
     PERSON_DELETED = "person_deleted"
     GALLERY_DELETED = "gallery_deleted"
     MODEL_DELETED = "model_deleted"  # everybody's templates of one model
+    RELOAD = "reload"  # many templates changed at once
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,13 @@ class ChangeStream:
             self._script(args=[self._key(tenant, gallery), "append", uuid.uuid4().hex, KEPT_CHANGES, *fields])
         except RedisError as error:
             raise QueueUnavailable(f"The change could not be announced ({type(error).__name__}).") from error
+
+    def forget(self, tenant: str, gallery: str, person: str) -> None:
+        """Remove what names a person; whoever has not read it yet finds a gap, and loads the gallery again."""
+        try:
+            self._script(args=[self._key(tenant, gallery), "forget", person])
+        except RedisError as error:
+            raise QueueUnavailable(f"The changes cannot be forgotten ({type(error).__name__}).") from error
 
     def read(self, tenant: str, gallery: str, since: Position | None) -> Changes:
         """What happened since a position.

@@ -142,6 +142,7 @@ class Enroller:
                 model_digest=model.card.digest,
                 quality=face.view.quality.score,
                 created_at=now,
+                person_uid=payload.person_uid,
             )
             self._galleries.put_template(tenant, payload.gallery, template)
         try:
@@ -169,12 +170,12 @@ class Enroller:
     def _resembled(self, tenant: str, gallery: Gallery, person: str, embedding: Embedding) -> Candidate | None:
         """The most similar other person, if a search would recognise him in this face."""
         model = self._models.of(tenant, gallery.model)
-        (found,), persons = self._residents.search(
+        (found,), persons, _ = self._residents.search(
             tenant, gallery.id, embedding[None], digest=model.card.digest, top_k=2
         )
         others = [candidate for candidate in found if candidate.person != person]
-        profile = thresholds.for_identification(DEFAULT_IDENTIFICATION, gallery, model.card).profile
-        return others[0] if others and others[0].score >= profile.threshold(persons) else None
+        bound = thresholds.for_identification(DEFAULT_IDENTIFICATION, gallery, model.card, persons=persons)
+        return others[0] if others and others[0].score >= bound.profile.threshold(persons) else None
 
     def _similarity(
         self, tenant: str, payload: EnrolmentPayload, model: ServedModel, embedding: Embedding

@@ -1,0 +1,69 @@
+"""`/v1/erasures`: the log of who was erased, to keep outside, and its replay after a backup was restored."""
+
+from collections.abc import Iterator
+
+from apiflask import APIBlueprint
+from flask import Response
+from pydantic import ValidationError
+
+from gateway.auth import Scope
+from gateway.bodies import Body, LogFile, read_body
+from gateway.context import caller, request_id, services
+from gateway.operations import Operation, operation
+from gateway.responses import document
+from shared.erasure_replay import ReplayReport
+from shared.erasures import Erasure
+from shared.errors import InvalidErasureLog
+
+blueprint = APIBlueprint("erasures", __name__, url_prefix="/v1/erasures")
+
+JSON_LINES = "application/x-ndjson"
+MOST_LINES = 1_000_000
+
+
+class Replay(Body):
+    log: LogFile
+
+
+@blueprint.get("")
+@operation(Operation({200: JSON_LINES}, scope=Scope.ADMIN))
+def read_erasures() -> Response:
+    """The erasure log as JSON lines, the oldest first: `{gallery, uid, erased_at, reason}`.
+
+    It names nobody. Keep it apart from the backups: whoever restores one sends the log to POST /v1/erasures/replay,
+    and nobody who was erased comes back.
+    """
+    entries = services().galleries.erasures.entries(caller().tenant)
+    return Response((f"{entry.model_dump_json()}\n" for entry in entries), mimetype=JSON_LINES)
+
+
+@blueprint.post("/replay")
+@operation(Operation({200: ReplayReport}, scope=Scope.ADMIN, body=Replay))
+def replay_erasures() -> Response:
+    """Erase again whom a restored backup brought back: `log` is the file that GET /v1/erasures answered.
+
+    From the first moment on no worker finds them; what is stored of them is then deleted, a second or so for each
+    thousand faces, before the answer comes. An interrupted replay is completed by itself; repeating it does no
+    harm.
+    """
+    entries = list(_entries(read_body(Replay).log))
+    asked = caller()
+    report = services().replayer.replay(asked.tenant, entries, actor=asked.id, trace=request_id())
+    return document(report)
+
+
+def _entries(log: bytes) -> Iterator[Erasure]:
+    """Raises InvalidErasureLog, which names the line."""
+    for number, line in enumerate(log.splitlines(), 1):
+        if number > MOST_LINES:
+            raise InvalidErasureLog(f"`log` has more than {MOST_LINES:,} lines: send it in parts.")
+        if not line.strip():
+            continue
+        try:
+            yield Erasure.model_validate_json(line)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(map(str, first["loc"])) or "it"
+            raise InvalidErasureLog(
+                f"`log`: line {number} is not one of an erasure log: `{where[:64]}`: {first['msg']}."
+            ) from None
