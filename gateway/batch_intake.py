@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from functools import cache
 
 from gateway import style_options
-from gateway.batch_input import Read, StoredImage, Wanted
+from gateway.batch_files import Read
+from gateway.batch_input import StoredImage, Wanted
+from gateway.errors import UploadDamaged, UploadIncomplete, UploadTooLarge
 from gateway.style_choice import ChosenStyles, StyleChoice, choose
 from gateway.style_options import StyleOptions
-from gateway.uploads import Uploads
+from gateway.uploads import READERS, Uploads
 from shared import images
 from shared.batches import input_key
 from shared.errors import InvalidField, InvalidImage, NotFound, ObjectNotFound, StyleNotFound
@@ -35,9 +37,10 @@ from shared.settings import LimitSettings
 from shared.storage import ObjectStore, image_key, inbox_folder
 
 LONGEST_KEY = 1024  # bytes, of S3
-THREADS = 8  # the object store answers several at a time
+OF_UPLOADS = (UploadIncomplete, UploadTooLarge, UploadDamaged)
 
-Sizes = Mapping[str, tuple[int, int]]
+Sides = tuple[int, int]  # px
+Sizes = Mapping[str, Sides]
 
 
 class Choice(StyleChoice, StyleOptions):
@@ -91,32 +94,36 @@ class Intake:
         uses = Counter(one.image for one in wanted if isinstance(one.image, str))
         numbers = {name: number for number, name in enumerate(files)}
 
+        @cache  # thousands of lines may name one picture
+        def sent(name: str) -> tuple[str, Sides]:
+            key, data = self._input_key(name, numbers), files[name]()
+            sides = images.measure(data, self.limits.images)
+            self.store.put(key, data)
+            return key, sides
+
+        @cache
+        def stored(key: str) -> tuple[str, Sides]:
+            return key, images.measure(self._fetch(key), self.limits.images)
+
         def make(one: Wanted, painting: Painting) -> BatchItem:
             name = one.image if isinstance(one.image, str) else None
             try:
-                if name is None:
-                    key = self._stored_key(one.image)
-                    data = self._fetch(key)
-                else:
-                    key, data = self._input_key(name, numbers), files[name]()
-                payload = self._payload(data, key, painting)
-                if name is not None:
-                    self.store.put(key, data)
-            except (InvalidImage, NotFound) as error:
+                key, sides = sent(name) if name is not None else stored(self._stored_key(one.image))
+                payload = self._payload(sides, key, painting)
+            except (InvalidImage, NotFound, *OF_UPLOADS) as error:
                 problem = JobError(code=error.code, detail=str(error))
                 return BatchItem(custom_id=one.custom_id, name=name, error=problem)
             owns = name is not None and uses[name] == 1
             return BatchItem(custom_id=one.custom_id, name=name, payload=payload, owns_input=owns)
 
-        with ThreadPoolExecutor(THREADS) as pool:
+        with ThreadPoolExecutor(READERS) as pool:
             return list(pool.map(make, wanted, paintings))
 
-    def _payload(self, data: bytes, key: str, painting: Painting) -> StylizationPayload:
-        sizes = images.measure(data, self.limits.images)
-        size = style_options.check(painting.options, self.limits, sizes, styles=len(painting.styles))
+    def _payload(self, sides: Sides, key: str, painting: Painting) -> StylizationPayload:
+        size = style_options.check(painting.options, self.limits, sides, styles=len(painting.styles))
         if painting.options.mode is StyleMode.FINE:
-            for field, sides in painting.sizes.items():
-                style_options.check_shape(field, sides, size)
+            for field, its_sides in painting.sizes.items():
+                style_options.check_shape(field, its_sides, size)
         return style_options.payload(painting.options, size, content_key=key, styles=painting.styles)
 
     def _keep_styles(self, chosen: ChosenStyles, uploads: Uploads) -> tuple[tuple[StyleInput, ...], Sizes]:

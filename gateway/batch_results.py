@@ -8,11 +8,20 @@ from pathlib import PurePosixPath
 from pydantic import Field
 from zipstream import ZIP_STORED, ZipStream
 
-from gateway.batch_input import untaken
+from gateway.batch_files import untaken
 from gateway.responses import Document, optional
 from shared.batches import BatchStore, Entry
 from shared.errors import ObjectNotFound
-from shared.schemas import Batch, BatchStatus, ItemStatus, JobError, StylizedImage
+from shared.schemas import (
+    Batch,
+    BatchKind,
+    BatchStatus,
+    ItemEnrolment,
+    ItemOutcome,
+    ItemStatus,
+    JobError,
+    StylizedImage,
+)
 from shared.storage import ObjectStore, image_key
 
 MANIFEST = "manifest.jsonl"
@@ -22,16 +31,17 @@ class BatchCounts(Document):
     total: int
     queued: int = Field(description="not begun")
     running: int = Field(description="handed to the workers")
-    done: int
+    done: int = Field(description="painted, or enrolled")
     failed: int
     cancelled: int
 
 
 class BatchLinks(Document):
     self: str
+    events: str
     items: str
     manifest: str
-    results: str = Field(description="a ZIP of what is done so far")
+    results: str | None = optional("of pictures: a ZIP of what is done so far")
     pause: str | None = optional("while it runs")
     resume: str | None = optional("while it is paused")
     cancel: str | None = optional("while it is not finished")
@@ -39,6 +49,8 @@ class BatchLinks(Document):
 
 class BatchDocument(Document):
     id: str
+    kind: BatchKind
+    gallery: str | None = optional("of enrolments")
     status: BatchStatus
     created_at: datetime
     started_at: datetime | None
@@ -57,10 +69,12 @@ class ItemDocument(Document):
     number: int = Field(description="its place in the batch, from 0")
     custom_id: str
     name: str | None = Field(description="of the file that was sent")
+    person: str | None = optional("who was to be enrolled")
     status: ItemStatus
     job: str | None = Field(description="the job that ended it; readable for a day")
-    image: StylizedImage | None = Field(description="when it succeeded")
-    error: JobError | None = Field(description="when it failed")
+    image: StylizedImage | None = Field(description="of a stylisation that succeeded")
+    enrolment: ItemEnrolment | None = optional("what came of a photo that a worker looked at, enrolled or not")
+    error: JobError | None = Field(description="when it failed; the code of a photo that was refused is its verdict")
 
 
 class ItemList(Document):
@@ -77,6 +91,8 @@ def batch_document(batch: Batch) -> BatchDocument:
     moves = batch.status in {BatchStatus.QUEUED, BatchStatus.RUNNING}
     return BatchDocument(
         id=batch.id,
+        kind=batch.kind,
+        gallery=batch.gallery,
         status=batch.status,
         created_at=_time(batch.created_at),
         started_at=_time(batch.started_at) if batch.started_at else None,
@@ -92,9 +108,10 @@ def batch_document(batch: Batch) -> BatchDocument:
         eta_seconds=batch.eta_seconds,
         links=BatchLinks(
             self=url,
+            events=f"{url}/events",
             items=f"{url}/items",
             manifest=f"{url}/manifest",
-            results=f"{url}/results.zip",
+            results=f"{url}/results.zip" if batch.kind is BatchKind.STYLIZATION else None,
             pause=f"{url}/pause" if moves else None,
             resume=f"{url}/resume" if batch.status is BatchStatus.PAUSED else None,
             cancel=None if finished or batch.status is BatchStatus.CANCELLING else f"{url}/cancel",
@@ -111,15 +128,29 @@ def item_document(batch: Batch, number: int, entry: Entry) -> ItemDocument:
         number=number,
         custom_id=item.custom_id,
         name=item.name,
+        person=item.person,
         status=outcome.status,
         job=outcome.job,
         image=image,
+        enrolment=outcome.enrolment,
         error=outcome.error,
     )
 
 
-def items(batches: BatchStore, batch: Batch, *, start: int = 0) -> Iterator[ItemDocument]:
-    return (item_document(batch, number, entry) for number, entry in batches.entries(batch, start=start))
+def items(
+    batches: BatchStore, batch: Batch, *, start: int = 0, tell_lookalikes: bool = False
+) -> Iterator[ItemDocument]:
+    """From a number on. Whom an enrolled face resembles is for keys that could find that out by a recognition."""
+    for number, (item, outcome) in batches.entries(batch, start=start):
+        yield item_document(batch, number, (item, outcome if tell_lookalikes else _discreet(outcome)))
+
+
+def _discreet(outcome: ItemOutcome) -> ItemOutcome:
+    told = outcome.enrolment
+    if told is None:
+        return outcome
+    warnings = tuple(warning.model_copy(update={"person": None}) for warning in told.warnings)
+    return outcome.model_copy(update={"enrolment": told.model_copy(update={"warnings": warnings})})
 
 
 def manifest(found: Iterable[ItemDocument]) -> Iterator[str]:
@@ -152,20 +183,35 @@ def archive(store: ObjectStore, batch: Batch, found: Iterable[ItemDocument]) -> 
 
 
 def _line(item: ItemDocument, **more: str | None) -> str:
-    image = item.image
     said = {
         "custom_id": item.custom_id,
         "name": item.name,
         "status": item.status.value,
         "job": item.job,
-        "url": image.url if image else None,
-        "sha256": image.sha256 if image else None,
-        "width": image.width if image else None,
-        "height": image.height if image else None,
+        **(_painted(item.image) if item.person is None else _enrolled(item)),
         "error": item.error.model_dump() if item.error else None,
         **more,
     }
     return json.dumps(said, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _painted(image: StylizedImage | None) -> dict[str, object]:
+    return {
+        "url": image.url if image else None,
+        "sha256": image.sha256 if image else None,
+        "width": image.width if image else None,
+        "height": image.height if image else None,
+    }
+
+
+def _enrolled(item: ItemDocument) -> dict[str, object]:
+    told = item.enrolment
+    return {
+        "person": item.person,
+        "verdict": told.verdict.value if told else None,
+        "face": told.face if told else None,
+        "warnings": [warning.model_dump(include={"code", "person"}) for warning in told.warnings] if told else [],
+    }
 
 
 def _time(seconds: float) -> datetime:

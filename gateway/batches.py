@@ -1,16 +1,16 @@
-"""`/v1/batches`: many pictures painted in one style, or each in its own, behind whatever is interactive."""
+"""`/v1/batches`: many pictures painted, and what became of any batch; gateway/enrolment_batches.py starts others."""
 
-import hashlib
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Annotated, Self
 
 from apiflask import APIBlueprint
 from flask import Response, request
 from pydantic import Field, WithJsonSchema, model_validator
 
-from gateway.auth import Scope
-from gateway.batch_input import Wanted, files_of, read_manifest, wanted_of
+from gateway.auth import PAINTING, Scope
+from gateway.batch_acceptance import accept_batch
+from gateway.batch_files import Read, files_of
+from gateway.batch_input import Wanted, read_manifest, wanted_of
 from gateway.batch_intake import Choice, Intake
 from gateway.batch_results import (
     BatchDocument,
@@ -19,27 +19,30 @@ from gateway.batch_results import (
     ItemList,
     archive,
     batch_document,
-    batch_url,
     items,
     manifest,
 )
 from gateway.bodies import AnyImageFiles, Body, OptionalLinesFile, OptionalPicturesFile, read_body, read_query
 from gateway.context import caller, context, services
+from gateway.downloads import stored
+from gateway.event_streams import EVENT_STREAM, Story, stream
 from gateway.operations import Operation, operation
 from gateway.paging import TimePage, read_page
-from gateway.responses import document, picture
+from gateway.references import REFERENCE, reader
+from gateway.responses import document
 from gateway.style_options import StyleOptions
-from shared.errors import InvalidField, ObjectNotFound, Unavailable
-from shared.jobs import NewJob
-from shared.schemas import Batch, ItemStatus
-from shared.storage import IMAGES, batch_folder
+from shared.errors import InvalidField, ObjectNotFound
+from shared.schemas import Batch, BatchItem, BatchKind, ItemStatus
+from shared.settings import LimitSettings
+from shared.storage import IMAGES
 
 blueprint = APIBlueprint("batches", __name__, url_prefix="/v1/batches")
 
 JSON_LINES = "application/jsonl"
 ZIP = "application/zip"
 OTHER_PARTS = 100  # of a form, beside its pictures
-RETRY_AFTER_S = 2
+SCOPES = {BatchKind.STYLIZATION: Scope.STYLISE, BatchKind.ENROLMENT: Scope.ENROL}
+ANY = (*SCOPES.values(), Scope.ADMIN)  # whether the key may have this one is known when its kind is
 
 
 class NewBatch(Choice):
@@ -78,61 +81,80 @@ def create_batch() -> Response:
     request.max_content_length = limits.batch_bytes
     request.max_form_parts = limits.batch_items + OTHER_PARTS
     sent = read_body(NewBatch)
-    files = files_of(list(zip(_names(sent), sent.images, strict=True)), sent.archive, limits)
-    wanted = _wanted(sent, files)
-    tenant, batch_id, store = caller().tenant, NewJob.new_id(), services().store
-    intake = Intake(tenant, batch_id, store, services().jobs, limits)
-    try:
-        paintings = intake.paintings(sent, wanted, context().uploads)
-        made = intake.items(wanted, paintings, files)
-        batch = services().batches.create(tenant, batch_id, made)
-    except BaseException:
-        with suppress(Unavailable):  # its expiry rule takes what this cannot
-            store.delete_prefix(batch_folder(tenant, batch_id))
-        raise
-    headers = {"Location": batch_url(batch.id), "Retry-After": str(RETRY_AFTER_S)}
-    return document(batch_document(batch), 202, headers=headers)
+    with context().uploads.opened_archive(sent.archive) as (archive, most):
+        files = files_of(list(zip(_names(sent), sent.images, strict=True)), archive, limits, most=most)
+        wanted = _wanted(sent, files)
+        files |= _uploads_of(wanted, limits)
+
+        def take_in(batch_id: str) -> list[BatchItem]:
+            intake = Intake(caller().tenant, batch_id, services().store, services().jobs, limits)
+            return intake.items(wanted, intake.paintings(sent, wanted, context().uploads), files)
+
+        return accept_batch(take_in)
 
 
 @blueprint.get("")
-@operation(Operation({200: BatchList}, scope=Scope.STYLISE, query=TimePage))
+@operation(Operation({200: BatchList}, scopes=ANY, query=TimePage))
 def list_batches() -> Response:
-    """List the batches, newest first."""
+    """List the batches that the key may read, newest first.
+
+    A page may hold fewer than there is room for, even none, and not be the last: follow `next_cursor`.
+    """
     tenant, kept = caller().tenant, services().batches
     shown, more = read_page(lambda before, limit: kept.recent(tenant, before=before, limit=limit))
-    return document(BatchList(batches=[batch_document(batch) for batch in shown], next_cursor=more))
+    mine = [batch_document(batch) for batch in shown if caller().may(*_readers(batch))]
+    return document(BatchList(batches=mine, next_cursor=more))
 
 
 @blueprint.get("/<id:batch>")
-@operation(Operation({200: BatchDocument}, scope=Scope.STYLISE))
+@operation(Operation({200: BatchDocument}, scopes=ANY))
 def get_batch(batch: str) -> Response:
-    """Read how far a batch is."""
+    """Read how far a batch is.
+
+    This and all that concerns a batch needs the scope that would start it, or `admin`.
+    """
     return document(batch_document(_find(batch)))
 
 
 @blueprint.post("/<id:batch>/pause")
-@operation(Operation({200: BatchDocument}, scope=Scope.STYLISE, problems=(409,)))
+@operation(Operation({200: BatchDocument}, scopes=ANY, problems=(409,)))
 def pause_batch(batch: str) -> Response:
     """Begin no further item; those in work are finished."""
-    return document(batch_document(services().batches.pause(caller().tenant, batch)))
+    return document(batch_document(services().batches.pause(_find(batch).tenant, batch)))
 
 
 @blueprint.post("/<id:batch>/resume")
-@operation(Operation({200: BatchDocument}, scope=Scope.STYLISE, problems=(409,)))
+@operation(Operation({200: BatchDocument}, scopes=ANY, problems=(409,)))
 def resume_batch(batch: str) -> Response:
     """Go on with a batch that was paused."""
-    return document(batch_document(services().batches.resume(caller().tenant, batch)))
+    return document(batch_document(services().batches.resume(_find(batch).tenant, batch)))
 
 
 @blueprint.post("/<id:batch>/cancel")
-@operation(Operation({200: BatchDocument}, scope=Scope.STYLISE, problems=(409,)))
+@operation(Operation({200: BatchDocument}, scopes=ANY, problems=(409,)))
 def cancel_batch(batch: str) -> Response:
     """Do nothing further; what is done stays."""
-    return document(batch_document(services().batches.cancel(caller().tenant, batch)))
+    return document(batch_document(services().batches.cancel(_find(batch).tenant, batch)))
+
+
+@blueprint.get("/<id:batch>/events")
+@operation(Operation({200: EVENT_STREAM, 204: None}, scopes=ANY))
+def stream_batch_events(batch: str) -> Response:
+    """Follow a batch as server-sent events: `progress` when its counts change, and each change of its status.
+
+    Every event has the counts; the last one is the outcome. A connection that broke is resumed with `Last-Event-ID`.
+    """
+    found, kept = _find(batch), services().batches
+    return stream(
+        Story(
+            over=lambda: kept.get(found.tenant, found.id).status.finished,
+            after=lambda last, wait: kept.events(found.id, last, block=wait),
+        )
+    )
 
 
 @blueprint.get("/<id:batch>/items")
-@operation(Operation({200: ItemList}, scope=Scope.STYLISE, query=ItemPage))
+@operation(Operation({200: ItemList}, scopes=ANY, query=ItemPage))
 def list_items(batch: str) -> Response:
     """List what became of each item, in their order."""
     page = read_query(ItemPage)
@@ -148,42 +170,55 @@ def list_items(batch: str) -> Response:
 
 
 @blueprint.get("/<id:batch>/manifest")
-@operation(Operation({200: JSON_LINES}, scope=Scope.STYLISE))
+@operation(Operation({200: JSON_LINES}, scopes=ANY))
 def get_manifest(batch: str) -> Response:
     """What became of each item, a line of JSON per item."""
     return Response("".join(manifest(_items(_find(batch)))), content_type=JSON_LINES)
 
 
 @blueprint.get("/<id:batch>/results.zip")
-@operation(Operation({200: ZIP}, scope=Scope.STYLISE))
+@operation(Operation({200: ZIP}, scopes=PAINTING))
 def get_results(batch: str) -> Response:
     """A ZIP of the pictures that are done, with a manifest of all items."""
-    found = _find(batch)
+    found = _find_pictures(batch)
     known = list(_items(found))  # before the answer begins: later an error could not be told
     headers = {"Content-Disposition": f'attachment; filename="{found.id}.zip"'}
     return Response(archive(services().store, found, known), content_type=ZIP, headers=headers)
 
 
 @blueprint.get("/<id:batch>/images/<id:job>")
-@operation(Operation({200: "image/*"}, scope=Scope.STYLISE))
+@operation(Operation({200: "image/*", 302: None}, scopes=PAINTING))
 def get_batch_image(batch: str, job: str) -> Response:
     """The picture of an item, named by its job."""
-    found = _find(batch)
+    found = _find_pictures(batch)
     if not job.startswith(f"{found.id}-"):
         raise ObjectNotFound(f"{job} is no job of the batch")
-    store = services().store
-    for key in store.keys(f"{IMAGES}{found.tenant}/{job}."):
-        data = store.get(key)
-        return picture(data, f"image/{key.rpartition('.')[2]}", hashlib.sha256(data).hexdigest())
+    for key in services().store.keys(f"{IMAGES}{found.tenant}/{job}."):
+        return stored(key, f"image/{key.rpartition('.')[2]}", name=key.rpartition("/")[2])
     raise ObjectNotFound(f"{job} has no picture")
 
 
 def _find(batch: str) -> Batch:
-    return services().batches.get(caller().tenant, batch)
+    """Raises BatchNotFound; Forbidden when the key could not have started it and does not administer."""
+    found = services().batches.get(caller().tenant, batch)
+    caller().require(*_readers(found))
+    return found
+
+
+def _readers(batch: Batch) -> tuple[Scope, ...]:
+    return SCOPES[batch.kind], Scope.ADMIN
+
+
+def _find_pictures(batch: str) -> Batch:
+    """Raises BatchNotFound, ObjectNotFound for a batch that paints nothing, Forbidden."""
+    found = _find(batch)
+    if found.kind is not BatchKind.STYLIZATION:
+        raise ObjectNotFound(f"{batch} makes no pictures")
+    return found
 
 
 def _items(batch: Batch, start: int = 0) -> Iterable[ItemDocument]:
-    return items(services().batches, batch, start=start)
+    return items(services().batches, batch, start=start, tell_lookalikes=caller().may(Scope.RECOGNISE))
 
 
 def _names(sent: NewBatch) -> list[str]:
@@ -191,6 +226,12 @@ def _names(sent: NewBatch) -> list[str]:
     files = (file for file in request.files.getlist("images") if file.filename or file.stream.tell())
     names = [file.filename or "image" for file in files]
     return names or [f"image-{number}" for number in range(1, len(sent.images) + 1)]
+
+
+def _uploads_of(wanted: Iterable[Wanted], limits: LimitSettings) -> dict[str, Read]:
+    """The uploads that a manifest names."""
+    named = {one.image for one in wanted if isinstance(one.image, str) and one.image.startswith(REFERENCE)}
+    return {reference: reader(reference, "image", limits.image_bytes) for reference in sorted(named)}
 
 
 def _wanted(sent: NewBatch, files: Iterable[str]) -> list[Wanted]:

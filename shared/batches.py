@@ -1,6 +1,6 @@
 """Batches: many items, one ordinary job each, a few of them in the queue at a time.
 
-    batches/{tenant}/{batch}/items.jsonl      what there is to do, a line per item; never changed
+    batches/{tenant}/{batch}/items.jsonl      what there is to do, a line per item; changed by an erasure only
     batches/{tenant}/{batch}/outcomes.jsonl   what became of it, when the batch is finished
     batches/{tenant}/{batch}/inputs/...       pictures that were sent with it, each until its item is done
 
@@ -8,8 +8,10 @@ How far a batch is lies in Redis (batches.lua has each atomic step). An item's j
 batch and the item's number, so whoever feeds a batch, and however often, an item is one job.
 """
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.resources import files
 from itertools import islice
 from typing import Any, cast
@@ -17,11 +19,15 @@ from typing import Any, cast
 from redis import Redis
 from redis.exceptions import RedisError
 
-from shared.errors import BatchFinished, BatchNotFound, QueueUnavailable
-from shared.schemas import Batch, BatchItem, BatchStatus, ItemOutcome, ItemStatus
+from shared.batch_intakes import BatchIntakes
+from shared.errors import BatchFinished, BatchNotFound, ObjectNotFound, QueueUnavailable
+from shared.event_streams import entries_of
+from shared.outbox import MOST_ENTRIES
+from shared.schemas import Batch, BatchEvent, BatchItem, BatchKind, BatchStatus, ItemOutcome, ItemStatus, Message
 from shared.storage import ObjectStore, batch_folder
 
 LEASE_MS = 10_000  # a feeder silent for so long has lost its batch
+BLOCK_MS = 2000  # one blocking read; shorter than the client's socket timeout
 PAGE = 500  # outcomes read from Redis at a time
 COUNTERS = {ItemStatus.SUCCEEDED: "done", ItemStatus.FAILED: "failed", ItemStatus.CANCELLED: "cancelled"}
 NOT_DONE = ItemOutcome(status=ItemStatus.CANCELLED)
@@ -54,15 +60,21 @@ class BatchStore:
         self._prefix = prefix
         self._store = store
         self._retention = retention_seconds
+        self.intakes = BatchIntakes(redis, prefix, store)
         self._script = redis.register_script(files("shared").joinpath("batches.lua").read_text())
 
     # --- the gateway's side ---
 
-    def create(self, tenant: str, batch_id: str, items: Sequence[BatchItem]) -> Batch:
-        """Accept a batch: its items first, then its record. Its inputs are stored already."""
-        lines = "".join(f"{item.model_dump_json(exclude_none=True)}\n" for item in items)
-        self._store.put(self._items_key(tenant, batch_id), lines.encode(), "application/jsonl")
-        self._run(batch_id, "create", tenant, len(items), self._retention)
+    def create(
+        self, tenant: str, batch_id: str, items: Sequence[BatchItem], *, actor: str = "", gallery: str | None = None
+    ) -> Batch:
+        """Accept a batch: its items first, then its record. Its inputs are stored already.
+
+        With a `gallery` its items are enrolments there, without one stylisations. `actor` is the key that asked.
+        """
+        self._store.put(self._items_key(tenant, batch_id), _lines(items), "application/jsonl")
+        kind = ("kind", BatchKind.ENROLMENT.value, "gallery", gallery) if gallery else ()
+        self._run(batch_id, "create", tenant, len(items), self._retention, "actor", actor, *kind)
         return self.get(tenant, batch_id)
 
     def get(self, tenant: str, batch_id: str) -> Batch:
@@ -106,6 +118,40 @@ class BatchStore:
         for number, outcome in enumerate(outcomes, start):
             yield number, (BatchItem.model_validate_json(lines[number]), outcome)
 
+    def events(self, batch_id: str, after: str = "0", *, block: bool = True) -> list[BatchEvent]:
+        """Events after the id `after`; waits up to two seconds for one when `block`. They are kept for a day."""
+        key = f"{self._prefix}batch-events:{batch_id}"
+        found = self._call(lambda: self._redis.xread({key: after}, block=BLOCK_MS if block else None))
+        return [
+            BatchEvent.model_validate({"id": entry_id, "event": data["event"], "data": json.loads(data["data"])})
+            for entry_id, data in entries_of(found)
+        ]
+
+    def change_items(self, batch: Batch, change: Callable[[int, BatchItem], BatchItem]) -> None:
+        """Write items anew, given their numbers: only an erasure does that. Raises ObjectNotFound."""
+
+        def changed(data: bytes) -> bytes:
+            items = map(BatchItem.model_validate_json, data.splitlines())
+            return _lines(change(number, item) for number, item in enumerate(items))
+
+        self._store.update(self._items_key(batch.tenant, batch.id), changed)
+        self._run(batch.id, "revise")
+
+    def change_outcomes(self, batch: Batch, change: Callable[[int, ItemOutcome], ItemOutcome]) -> None:
+        """Write what became of items anew, given their numbers, wherever it is kept now."""
+        key = f"{self._prefix}batch-outcomes:{batch.id}"
+        for number, text in self._call(lambda: self._redis.hgetall(key)).items():
+            former = ItemOutcome.model_validate_json(text)
+            if (now := change(int(number), former)) != former:
+                self._call(partial(self._redis.hset, key, number, _line(now)))
+
+        def changed(data: bytes) -> bytes:
+            outcomes = map(ItemOutcome.model_validate_json, data.splitlines())
+            return _lines(change(number, outcome) for number, outcome in enumerate(outcomes))
+
+        with suppress(ObjectNotFound):  # it is not finished
+            self._store.update(self._outcomes_key(batch), changed)
+
     # --- the feeding side ---
 
     def unfinished(self) -> list[Batch]:
@@ -125,7 +171,7 @@ class BatchStore:
                 self._call(lambda: self._redis.delete(key))
 
     def lines(self, batch: Batch) -> list[bytes]:
-        """Every item as it is written; they never change. `BatchItem.model_validate_json` reads one."""
+        """Every item as it is written. `BatchItem.model_validate_json` reads one."""
         return self._store.get(self._items_key(batch.tenant, batch.id)).splitlines()
 
     def take(self, batch: Batch, most: int) -> int:
@@ -158,10 +204,8 @@ class BatchStore:
         if not self._run(batch.id, "over"):
             return False
         known = self._outcomes(batch, range(batch.total))
-        lines = "".join(
-            f"{(known.get(n) or NOT_DONE).model_dump_json(exclude_none=True)}\n" for n in range(batch.total)
-        )
-        self._store.put(self._outcomes_key(batch), lines.encode(), "application/jsonl")
+        lines = _lines(known.get(number) or NOT_DONE for number in range(batch.total))
+        self._store.put(self._outcomes_key(batch), lines, "application/jsonl")
         finished = bool(self._run(batch.id, "finish", self._retention))
         self._store.delete_prefix(input_key(batch.tenant, batch.id, ""))
         return finished
@@ -218,7 +262,7 @@ class BatchStore:
         return f"{batch_folder(batch.tenant, batch.id)}outcomes.jsonl"
 
     def _run(self, batch_id: str, operation: str, *arguments: str | float) -> Any:
-        return self._call(lambda: self._script(args=[self._prefix, operation, batch_id, *arguments]))
+        return self._call(lambda: self._script(args=[self._prefix, operation, batch_id, MOST_ENTRIES, *arguments]))
 
     def _call(self, action: Callable[[], Any]) -> Any:
         try:
@@ -233,6 +277,15 @@ def _batch(record: Mapping[str, str], running: int) -> Batch:
         status = BatchStatus.QUEUED
     known = {name: record[name] for name in Batch.model_fields if name in record}
     return Batch.model_validate({**known, "status": status, "running": running}, strict=False)
+
+
+def _line(message: Message) -> str:
+    return message.model_dump_json(exclude_none=True)
+
+
+def _lines(messages: Iterable[Message]) -> bytes:
+    """JSON lines."""
+    return "".join(f"{_line(message)}\n" for message in messages).encode()
 
 
 def _not_found(batch_id: str) -> BatchNotFound:

@@ -14,10 +14,14 @@ import structlog
 from shared.batches import BatchStore, job_id
 from shared.errors import JobFinished, JobNotFound, ObjectNotFound, QueueFull, Unavailable
 from shared.jobs import JobStore, NewJob
+from shared.ml.face.verification import Verdict
 from shared.schemas import (
     Batch,
     BatchItem,
+    BatchKind,
     BatchStatus,
+    EnrolmentResult,
+    ItemEnrolment,
     ItemOutcome,
     ItemStatus,
     Job,
@@ -35,6 +39,7 @@ FEED_EVERY_S = 0.5
 QUEUED_S = 60.0  # of work that waits in the queue: what is added later by others waits no longer for it
 LEAST_QUEUED = 4
 EVENTS_S = 600  # the events of an item's job are kept after its end: nobody follows thousands of them
+JOB_TYPES = {BatchKind.STYLIZATION: JobType.STYLIZATION, BatchKind.ENROLMENT: JobType.ENROLMENT}
 MOST_CACHED = 8  # batches whose items are kept in memory, at most some MB each
 
 
@@ -46,7 +51,7 @@ class Feeder:
         self._jobs = jobs
         self._store = store
         self._window = window
-        self._lines: OrderedDict[str, list[bytes]] = OrderedDict()
+        self._lines: OrderedDict[str, tuple[int, list[bytes]]] = OrderedDict()  # with how often they were revised
         self._turn = threading.Lock()
 
     def feed(self) -> None:
@@ -54,6 +59,8 @@ class Feeder:
         if not self._turn.acquire(blocking=False):
             return
         try:
+            if abandoned := self._batches.intakes.sweep():
+                log.warning("batches were never accepted", count=abandoned)
             for batch in self._batches.unfinished():
                 try:
                     self._feed_one(batch)
@@ -109,10 +116,12 @@ class Feeder:
             elif job is None:
                 new = NewJob(
                     batch.tenant,
-                    JobType.STYLIZATION,
+                    JOB_TYPES[batch.kind],
                     item.payload,
                     Priority.BULK,
                     trace=batch.id,
+                    actor=batch.actor,
+                    batch=batch.id,
                     id=job_id(batch.id, number, attempt),
                 )
                 try:
@@ -133,8 +142,8 @@ class Feeder:
         self._jobs.shorten_events([outcome.job for outcome in outcomes.values() if outcome.job], EVENTS_S)
         for number in outcomes:
             item = self._item(batch, number)
-            if item.payload is not None and item.owns_input:
-                self._store.delete(item.payload.content_key)
+            if item.owns_input and item.input_key is not None:
+                self._store.delete(item.input_key)
 
     def _cancel(self, job: Job) -> None:
         try:
@@ -143,17 +152,19 @@ class Feeder:
             return  # the next round collects it
 
     def _item(self, batch: Batch, number: int) -> BatchItem:
-        if batch.id not in self._lines:
-            self._lines[batch.id] = self._batches.lines(batch)
+        if batch.id not in self._lines or self._lines[batch.id][0] != batch.revised:
+            self._lines[batch.id] = batch.revised, self._batches.lines(batch)
             if len(self._lines) > MOST_CACHED:
                 self._lines.popitem(last=False)
         self._lines.move_to_end(batch.id)
-        return BatchItem.model_validate_json(self._lines[batch.id][number])
+        return BatchItem.model_validate_json(self._lines[batch.id][1][number])
 
 
 def outcome_of(job: Job) -> ItemOutcome:
     """What a finished job means for its item."""
     match job.status:
+        case JobStatus.SUCCEEDED if job.type is JobType.ENROLMENT:
+            return _enrolment_of(job)
         case JobStatus.SUCCEEDED:
             image = StylizationResult.model_validate(job.result, extra="ignore").image
             return ItemOutcome(status=ItemStatus.SUCCEEDED, job=job.id, image=image)
@@ -164,3 +175,18 @@ def outcome_of(job: Job) -> ItemOutcome:
             return ItemOutcome(status=ItemStatus.FAILED, job=job.id, error=error)
         case _:
             return ItemOutcome(status=ItemStatus.FAILED, job=job.id, error=job.error)
+
+
+def _enrolment_of(job: Job) -> ItemOutcome:
+    """A photo of which nothing was stored is not done; its verdict says why."""
+    found = EnrolmentResult.model_validate(job.result, extra="ignore")
+    told = ItemEnrolment(
+        verdict=found.verdict,
+        reason=found.reason,
+        face=found.face,
+        warnings=tuple(warning.model_copy(update={"score": None}) for warning in found.warnings),
+    )
+    if found.verdict is Verdict.ENROLLED:
+        return ItemOutcome(status=ItemStatus.SUCCEEDED, job=job.id, enrolment=told)
+    error = JobError(code=found.verdict.value, detail=found.reason or "Nothing was stored.")
+    return ItemOutcome(status=ItemStatus.FAILED, job=job.id, enrolment=told, error=error)

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, cast
 
 from shared.errors import EmptyImage, ImageTooLarge, InvalidArchive, LikenessError
 
@@ -35,6 +35,8 @@ class ArchiveLimits:
     max_total_bytes: int = 4 * 2**30
 
 
+DIRECTORY_BYTES = 200  # of an entry: 46, its name, its times; most have fewer
+
 NamedFile = tuple[tuple[str, ...], Callable[[], bytes]]  # the parts of its path, and how it is read
 
 
@@ -45,11 +47,8 @@ def zip_entries(file: BinaryIO, limits: ArchiveLimits | None = None) -> list[Nam
         InvalidArchive: not a ZIP file, damaged, encrypted, or over a limit.
     """
     limits = limits or ArchiveLimits()
-    try:
-        archive = zipfile.ZipFile(file)
-        entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
-    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OSError) as error:
-        raise InvalidArchive(f"The file is not a ZIP archive that can be read ({error}).") from None
+    archive = open_zip(file, limits.max_entries)
+    entries = [entry for entry in archive.infolist() if not entry.filename.endswith("/")]
     _check(entries, limits)
 
     def reader(entry: zipfile.ZipInfo) -> Callable[[], bytes]:
@@ -65,6 +64,35 @@ def zip_entries(file: BinaryIO, limits: ArchiveLimits | None = None) -> list[Nam
         return read
 
     return [(_parts(entry), reader(entry)) for entry in entries if not stat.S_ISLNK(entry.external_attr >> 16)]
+
+
+def open_zip(file: BinaryIO, max_entries: int) -> zipfile.ZipFile:
+    """A ZIP file; `max_entries` is about how many entries its directory may be long enough for.
+
+    Raises:
+        InvalidArchive: not a ZIP file, damaged, or of too many entries.
+    """
+    careful = _Careful(file, max_entries * DIRECTORY_BYTES)
+    try:
+        archive = zipfile.ZipFile(cast("BinaryIO", careful))
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, EOFError, OSError) as error:
+        raise InvalidArchive(f"The file is not a ZIP archive that can be read ({error}).") from None
+    careful.most = None
+    return archive
+
+
+class _Careful:
+    """What zipfile uses of a file. It makes an object of each entry: a directory of millions is not even read."""
+
+    def __init__(self, file: BinaryIO, most: int) -> None:
+        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
+        self.most: int | None = most
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        if self.most is not None and size > self.most:
+            raise InvalidArchive("The archive has too many entries: send it in several parts.")
+        return self._file.read(size)
 
 
 def _check(entries: list[zipfile.ZipInfo], limits: ArchiveLimits) -> None:
