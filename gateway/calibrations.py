@@ -6,12 +6,14 @@ from apiflask import APIBlueprint
 from flask import Response
 from pydantic import Field, model_validator
 
-from gateway.auth import Scope
+from gateway.auth import PEOPLE, Scope
 from gateway.bodies import Body, OptionalArchiveFile, read_body
 from gateway.context import caller, context, services
 from gateway.operations import Operation, accepts_job, operation
+from gateway.policies import GENERAL, policy_of
 from gateway.responses import Document, accept, document
-from shared.errors import CalibrationNotFound, InvalidField
+from gateway.telling import tell
+from shared.errors import CalibrationNotFound, Conflict, InvalidField
 from shared.schemas import Calibration, CalibrationPayload, Gallery, Id, JobType, PolicyKind, Priority
 
 blueprint = APIBlueprint("calibrations", __name__, url_prefix="/v1/galleries/<id:gallery>/calibrations")
@@ -27,11 +29,18 @@ class NewCalibration(Body):
         None, ge=1e-4, le=0.5, description="false positive identification rate of 1:K search, from 1e-4 to 0.5"
     )
     archive: OptionalArchiveFile = None
+    feedback: bool = Field(True, description="put the threshold above the false matches that were reported")
+    measure: bool = Field(
+        True,
+        description="false: raise the model's own threshold above those, for a gallery too small to measure one on",
+    )
 
     @model_validator(mode="after")
     def _one_target(self) -> Self:
         if (self.target_fmr is None) == (self.target_fpir is None):
             raise InvalidField("Send one of `target_fmr` (1:1) and `target_fpir` (1:K).")
+        if not self.measure and self.archive is not None:
+            raise InvalidField("`archive` is to be measured on: leave it out with `measure=false`.")
         return self
 
     @property
@@ -57,6 +66,7 @@ def calibrate(gallery: str) -> Response:
 
     The policy is named after the target (`verify-fmr-1e-4`, `identify-fpir-1e-2`); requests that name it,
     or leave it to be the default, get the measured threshold, and answers name the calibration.
+    False matches that were reported (POST .../feedback) raise the threshold above their scores; nothing lowers it.
     """
     sent = read_body(NewCalibration)
     kind, target = sent.target
@@ -65,13 +75,20 @@ def calibrate(gallery: str) -> Response:
     return accept(
         JobType.CALIBRATION,
         files,
-        lambda keys: CalibrationPayload(gallery=gallery, archive_key=keys.get("archive"), kind=kind, target=target),
+        lambda keys: CalibrationPayload(
+            gallery=gallery,
+            archive_key=keys.get("archive"),
+            kind=kind,
+            target=target,
+            feedback=sent.feedback,
+            measure=sent.measure,
+        ),
         Priority.BULK,
     )
 
 
 @blueprint.get("")
-@operation(Operation({200: CalibrationList}))
+@operation(Operation({200: CalibrationList}, scopes=PEOPLE))
 def list_calibrations(gallery: str) -> Response:
     """List a gallery's calibrations."""
     found = services().galleries.get_gallery(caller().tenant, gallery)
@@ -81,7 +98,7 @@ def list_calibrations(gallery: str) -> Response:
 
 
 @blueprint.get("/<id:policy>")
-@operation(Operation({200: CalibrationDocument}))
+@operation(Operation({200: CalibrationDocument}, scopes=PEOPLE))
 def get_calibration(gallery: str, policy: str) -> Response:
     """Read the calibration of a policy."""
     found = services().galleries.get_gallery(caller().tenant, gallery)
@@ -89,15 +106,24 @@ def get_calibration(gallery: str, policy: str) -> Response:
 
 
 @blueprint.delete("/<id:policy>")
-@operation(Operation({204: None}, scope=Scope.ADMIN))
+@operation(Operation({204: None}, scope=Scope.ADMIN, problems=(409,)))
 def delete_calibration(gallery: str, policy: str) -> Response:
-    """Go back to the threshold that the model came with."""
+    """Go back to the threshold that the model came with.
+
+    A policy that only the calibration makes known is not forgotten while the gallery's access rules name it.
+    """
 
     def without(found: Gallery) -> Gallery:
         gone = _of(found, policy)
+        needed = gone.model == found.model and policy not in GENERAL[gone.kind]
+        if needed and policy == policy_of(gone.kind, found.access):
+            raise Conflict(f"The gallery's access rules name {policy!r}: name another policy there first.")
         return found.model_copy(update={"calibrations": tuple(one for one in found.calibrations if one != gone)})
 
-    services().galleries.update_gallery(caller().tenant, gallery, without)
+    tenant, galleries = caller().tenant, services().galleries
+    without(galleries.get_gallery(tenant, gallery))  # only what will be done is told
+    tell("calibration.deleted", gallery=gallery, policy=policy)
+    galleries.update_gallery(tenant, gallery, without)
     return Response(status=204)
 
 

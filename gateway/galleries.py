@@ -1,21 +1,37 @@
 """`/v1/galleries`: sets of people that probes are compared with, and the rules their owner set."""
 
+from contextlib import suppress
 from datetime import datetime
+from typing import Annotated
+from zoneinfo import available_timezones
 
 from apiflask import APIBlueprint
 from flask import Response
 from pydantic import Field
 
-from gateway.auth import Scope
-from gateway.bodies import Body, read_body
+from gateway.auth import PEOPLE, Scope
+from gateway.bodies import JSON_OBJECT, Body, read_body
 from gateway.context import caller, services
 from gateway.operations import Operation, operation
+from gateway.policies import check_policy, policy_of
 from gateway.responses import Document, document
-from shared.errors import InvalidField
+from gateway.telling import tell
+from shared.errors import GalleryExists, GalleryNotFound, InvalidField
 from shared.ml.face.catalogue import DEFAULT_MODEL
-from shared.schemas import Gallery, GalleryRules, Id, LivenessRequirement, Lookalikes, Model
+from shared.schemas import (
+    AccessRules,
+    Gallery,
+    GalleryRules,
+    Id,
+    LivenessRequirement,
+    Lookalikes,
+    Model,
+    PolicyKind,
+)
 
 blueprint = APIBlueprint("galleries", __name__, url_prefix="/v1/galleries")
+
+ZONES = available_timezones() - {"localtime", "Factory"}  # which mean another zone on each machine, or none
 
 
 class GalleryChanges(Body):
@@ -26,17 +42,23 @@ class GalleryChanges(Body):
         None, ge=1, le=50, description=GalleryRules.model_fields["templates_per_person"].description
     )
     liveness: LivenessRequirement | None = Field(None, description=GalleryRules.model_fields["liveness"].description)
+    access: Annotated[AccessRules | None, JSON_OBJECT] = Field(
+        None, description="an object with the access rules to change: those left out of it stay, lists are replaced"
+    )
 
-    def rules(self) -> dict[str, object]:
-        """The rules that were sent.
+    def applied_to(self, former: GalleryRules) -> dict[str, object]:
+        """The rules that were sent, as they become.
 
         Raises:
             InvalidField: one is null.
         """
-        sent = self.model_dump(include=set(GalleryRules.model_fields), exclude_unset=True)
+        sent = {name: getattr(self, name) for name in GalleryRules.model_fields if name in self.model_fields_set}
         for name, value in sent.items():
             if value is None:
                 raise InvalidField(f"`{name}` must not be null: leave it out to keep it as it is.")
+        if self.access is not None:
+            changes = {name: getattr(self.access, name) for name in self.access.model_fields_set}
+            sent["access"] = former.access.model_copy(update=changes)
         return sent
 
 
@@ -52,6 +74,7 @@ class GalleryDocument(Document):
     lookalikes: Lookalikes
     templates_per_person: int
     liveness: LivenessRequirement
+    access: AccessRules
     calibrated: list[str] = Field(description="the policies that have a threshold of this gallery's own")
     migration: str | None = Field(None, description="id of the migration under way")
 
@@ -67,13 +90,16 @@ def create_gallery() -> Response:
     wanted = read_body(NewGallery)
     tenant = caller().tenant
     model = services().face_models.find(tenant, wanted.model)
-    rules = GalleryRules.model_validate(wanted.rules())
+    rules = GalleryRules().model_copy(update=wanted.applied_to(GalleryRules()))
+    _check_access(AccessRules(), rules.access)
+    _require_new(tenant, wanted.id)
+    tell("gallery.created", gallery=wanted.id, model=model.digest)
     created = services().galleries.create_gallery(tenant, wanted.id, model=model, rules=rules)
     return document(_view(created), 201, headers={"Location": f"/v1/galleries/{created.id}"})
 
 
 @blueprint.get("")
-@operation(Operation({200: GalleryList}))
+@operation(Operation({200: GalleryList}, scopes=PEOPLE))
 def list_galleries() -> Response:
     """List the galleries."""
     found = services().galleries.list_galleries(caller().tenant)
@@ -81,7 +107,7 @@ def list_galleries() -> Response:
 
 
 @blueprint.get("/<id:gallery>")
-@operation(Operation({200: GalleryDocument}))
+@operation(Operation({200: GalleryDocument}, scopes=PEOPLE))
 def get_gallery(gallery: str) -> Response:
     """Read a gallery."""
     return document(_view(services().galleries.get_gallery(caller().tenant, gallery)))
@@ -90,12 +116,18 @@ def get_gallery(gallery: str) -> Response:
 @blueprint.patch("/<id:gallery>")
 @operation(Operation({200: GalleryDocument}, scope=Scope.ADMIN, body=GalleryChanges))
 def change_gallery(gallery: str) -> Response:
-    """Change the rules of a gallery."""
-    rules = read_body(GalleryChanges).rules()
-    changed = services().galleries.update_gallery(
-        caller().tenant, gallery, lambda former: former.model_copy(update=rules)
-    )
-    return document(_view(changed))
+    """Change the rules of a gallery; they hold for every request that a worker begins from then on."""
+    sent = read_body(GalleryChanges)
+
+    def change(former: Gallery) -> Gallery:
+        changed = former.model_copy(update=sent.applied_to(former))
+        _check_access(former.access, changed.access, former)
+        return changed
+
+    tenant, galleries = caller().tenant, services().galleries
+    change(galleries.get_gallery(tenant, gallery))  # only what will be done is told
+    tell("gallery.changed", gallery=gallery, fields=sorted(sent.model_fields_set))
+    return document(_view(galleries.update_gallery(tenant, gallery, change)))
 
 
 @blueprint.delete("/<id:gallery>")
@@ -105,8 +137,35 @@ def delete_gallery(gallery: str) -> Response:
 
     Repeating a deletion that was interrupted completes it.
     """
-    services().galleries.delete_gallery(caller().tenant, gallery)
+    tenant, galleries = caller().tenant, services().galleries
+    with suppress(GalleryNotFound):  # then only the rest of an interrupted deletion is left, which was told
+        galleries.get_gallery(tenant, gallery)
+        tell("gallery.deleted", gallery=gallery)
+    galleries.delete_gallery(tenant, gallery)
     return Response(status=204)
+
+
+def _require_new(tenant: str, gallery: str) -> None:
+    """Raises GalleryExists."""
+    with suppress(GalleryNotFound):
+        services().galleries.get_gallery(tenant, gallery)
+        raise GalleryExists(f"The gallery {gallery!r} exists already.")
+
+
+def _check_access(former: AccessRules, changed: AccessRules, gallery: Gallery | None = None) -> None:
+    """Policies and zones that are newly named; those that are no longer known do not stop other changes.
+
+    Raises:
+        UnknownPolicy, InvalidField
+    """
+    if changed.timezone not in {former.timezone, *ZONES}:
+        raise InvalidField(
+            "`access.timezone` must be a name of the IANA time zone database, such as Europe/Athens or UTC."
+        )
+    for kind in PolicyKind:
+        policy = policy_of(kind, changed)
+        if policy is not None and policy != policy_of(kind, former):
+            check_policy(policy, kind, gallery)
 
 
 def _view(gallery: Gallery) -> GalleryDocument:

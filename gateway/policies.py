@@ -6,24 +6,39 @@ from typing import Annotated
 from pydantic import Field
 
 from shared.errors import InvalidField, UnknownPolicy
-from shared.ml.face.verification import IDENTIFICATION_POLICIES, VERIFICATION_POLICIES
-from shared.schemas import Gallery, Id, LivenessRequirement, PolicyKind
+from shared.ml.face.verification import (
+    DEFAULT_IDENTIFICATION,
+    DEFAULT_VERIFICATION,
+    IDENTIFICATION_POLICIES,
+    VERIFICATION_POLICIES,
+)
+from shared.schemas import AccessRules, Gallery, Id, LivenessRequirement, PolicyKind
 
 VerificationPolicy = Annotated[
-    str,
+    str | None,
     Field(
         max_length=64,
         description="a 1:1 threshold policy, named after its false match rate: "
-        f"{', '.join(VERIFICATION_POLICIES)}, or one that the gallery is calibrated for",
+        f"{', '.join(VERIFICATION_POLICIES)}, or one that the gallery is calibrated for; left out: the gallery's, or "
+        f"{DEFAULT_VERIFICATION}; the gallery's own holds where its threshold is higher",
+        examples=list(VERIFICATION_POLICIES),
+    ),
+]
+ComparisonPolicy = Annotated[
+    str,
+    Field(
+        max_length=64,
+        description=f"a 1:1 threshold policy, named after its false match rate: {', '.join(VERIFICATION_POLICIES)}",
         examples=list(VERIFICATION_POLICIES),
     ),
 ]
 IdentificationPolicy = Annotated[
-    str,
+    str | None,
     Field(
         max_length=64,
         description="a 1:K threshold policy, named after its false positive identification rate: "
-        f"{', '.join(IDENTIFICATION_POLICIES)}, or one that the gallery is calibrated for",
+        f"{', '.join(IDENTIFICATION_POLICIES)}, or one that the gallery is calibrated for; left out: the gallery's, or "
+        f"{DEFAULT_IDENTIFICATION}; the gallery's own holds where its threshold is higher",
         examples=list(IDENTIFICATION_POLICIES),
     ),
 ]
@@ -41,10 +56,41 @@ Liveness = Annotated[
 LivenessSession = Annotated[
     Id | None, Field(description="id of a liveness session that the same face has passed; for `active`")
 ]
+Device = Annotated[
+    Id | None, Field(description="id of the door or camera that asks, for the gallery's rules and the audit")
+]
 GENERAL: Mapping[PolicyKind, Iterable[str]] = {
     PolicyKind.VERIFICATION: VERIFICATION_POLICIES,
     PolicyKind.IDENTIFICATION: IDENTIFICATION_POLICIES,
 }
+
+
+DEFAULT: Mapping[PolicyKind, str] = {
+    PolicyKind.VERIFICATION: DEFAULT_VERIFICATION,
+    PolicyKind.IDENTIFICATION: DEFAULT_IDENTIFICATION,
+}
+
+
+def policy_of(kind: PolicyKind, access: AccessRules) -> str | None:
+    """The one that a gallery's rules name."""
+    match kind:
+        case PolicyKind.VERIFICATION:
+            return access.verification_policy
+        case PolicyKind.IDENTIFICATION:
+            return access.identification_policy
+
+
+def choose_policy(asked: str | None, kind: PolicyKind, gallery: Gallery) -> str:
+    """The policy of a request: what it asks for, or else the gallery's, or else the default.
+
+    The gallery's own is the least strict one; the worker sees to that, who knows the thresholds.
+
+    Raises:
+        UnknownPolicy: it is none, or the gallery's is none any more.
+    """
+    chosen = asked or policy_of(kind, gallery.access) or DEFAULT[kind]
+    check_policy(chosen, kind, gallery)
+    return chosen
 
 
 def check_policy(policy: str, kind: PolicyKind, gallery: Gallery | None = None) -> None:

@@ -8,9 +8,16 @@ from gateway.auth import Scope
 from gateway.bodies import Body, ImageFile, read_body
 from gateway.context import caller, context, services
 from gateway.operations import accepts_job
-from gateway.policies import IdentificationPolicy, Liveness, LivenessSession, Thorough, check_liveness, check_policy
+from gateway.policies import (
+    Device,
+    IdentificationPolicy,
+    Liveness,
+    LivenessSession,
+    Thorough,
+    check_liveness,
+    choose_policy,
+)
 from gateway.responses import accept
-from shared.ml.face.verification import DEFAULT_IDENTIFICATION
 from shared.schemas import JobType, LivenessRequirement, PolicyKind, Priority, RecognitionPayload
 
 blueprint = APIBlueprint("recognitions", __name__, url_prefix="/v1/galleries/<id:gallery>/recognitions")
@@ -19,22 +26,27 @@ blueprint = APIBlueprint("recognitions", __name__, url_prefix="/v1/galleries/<id
 class Recognition(Body):
     image: ImageFile
     top_k: int = Field(5, ge=1, le=100, description="most candidates listed for a face")
-    policy: IdentificationPolicy = DEFAULT_IDENTIFICATION
+    policy: IdentificationPolicy = None
     thorough: Thorough = False
     liveness: Liveness = LivenessRequirement.NONE
     liveness_session: LivenessSession = None
+    device: Device = None
     priority: Priority = Priority.INTERACTIVE
 
 
 @blueprint.post("")
 @accepts_job(Scope.RECOGNISE, Recognition)
 def recognise(gallery: str) -> Response:
-    """Recognise the faces of a photo among the people of a gallery."""
+    """Recognise the faces of a photo among the people of a gallery.
+
+    Verdicts are what the faces say; decisions are what the gallery's access rules make of them, at this door, now.
+    The photo's own are those of its largest face.
+    """
     sent = read_body(Recognition)
     pictures = {"image": sent.image}
     context().uploads.check(pictures)
     found = services().galleries.get_gallery(caller().tenant, gallery)
-    check_policy(sent.policy, PolicyKind.IDENTIFICATION, found)
+    policy = choose_policy(sent.policy, PolicyKind.IDENTIFICATION, found)
     check_liveness(sent.liveness, sent.liveness_session, found)
     return accept(
         JobType.RECOGNITION,
@@ -43,10 +55,11 @@ def recognise(gallery: str) -> Response:
             gallery=gallery,
             image_key=keys["image"],
             top_k=sent.top_k,
-            policy=sent.policy,
+            policy=policy,
             thorough=sent.thorough,
             liveness=sent.liveness,
             liveness_session=sent.liveness_session,
+            device=sent.device,
         ),
         sent.priority,
     )

@@ -1,4 +1,4 @@
-"""Run a worker: `python -m workers face|style|style-bulk|housekeeping`."""
+"""Run a worker: `python -m workers face|style|style-bulk|webhooks|housekeeping`."""
 
 import argparse
 import sys

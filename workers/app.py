@@ -34,6 +34,7 @@ class Role(StrEnum):
     FACE = "face"
     STYLE = "style"
     STYLE_BULK = "style-bulk"
+    WEBHOOKS = "webhooks"
     HOUSEKEEPING = "housekeeping"
 
 
@@ -74,11 +75,24 @@ def plan(role: Role, services: Services) -> Plan:
                 style_tasks(services),
                 services.settings.workers.style_threads,
             )
+        case Role.WEBHOOKS:
+            from workers.webhooks import DISPATCH_EVERY_S, webhook_tasks
+
+            schedule = {Task.DISPATCH: DISPATCH_EVERY_S}
+            threads = services.settings.webhooks.threads + len(schedule)
+            return Plan((Queue.WEBHOOKS,), webhook_tasks(services), threads, schedule)
         case Role.HOUSEKEEPING:
+            from workers.auditing import AUDIT_EVERY_S
             from workers.feeding import FEED_EVERY_S
             from workers.housekeeping import SWEEP_EVERY_S, housekeeping_tasks
+            from workers.retention import RETAIN_EVERY_S
 
-            schedule = {Task.SWEEP: SWEEP_EVERY_S, Task.FEED: FEED_EVERY_S}
+            schedule = {
+                Task.SWEEP: SWEEP_EVERY_S,
+                Task.FEED: FEED_EVERY_S,
+                Task.AUDIT: AUDIT_EVERY_S,
+                Task.RETAIN: RETAIN_EVERY_S,
+            }
             return Plan((Queue.HOUSEKEEPING,), housekeeping_tasks(services), len(schedule), schedule)
 
 

@@ -1,6 +1,5 @@
 """Evaluation and calibration: of a gallery's own templates, or of an archive of photos read with its model."""
 
-import io
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -8,8 +7,16 @@ from datetime import UTC, datetime
 import numpy as np
 
 from shared.errors import GalleryNotFound, InvalidField
+from shared.feedback import FeedbackStore
 from shared.ml.face import people
-from shared.ml.face.calibration import Calibrated, calibrate_identification, calibrate_verification
+from shared.ml.face.calibration import (
+    Calibrated,
+    Thresholds,
+    calibrate_identification,
+    calibrate_verification,
+    raise_model,
+)
+from shared.ml.face.catalogue import ModelCard
 from shared.ml.face.evaluation.evaluate import evaluate
 from shared.ml.face.evaluation.files import files, summary
 from shared.ml.face.evaluation.pairs import Pairs, read_pairs
@@ -18,6 +25,7 @@ from shared.ml.face.face_set import FaceSet
 from shared.ml.face.people import read_zip
 from shared.ml.face.reading import PhotoReader
 from shared.ml.face.verification import policy_name
+from shared.object_file import open_object
 from shared.schemas import (
     Calibration,
     CalibrationPayload,
@@ -34,6 +42,7 @@ from shared.schemas import (
 from shared.storage import report_key
 from workers.face_models import FaceModels, ServedModel
 from workers.face_reader import FaceReader
+from workers.reports import Reports
 from workers.runner import Held
 from workers.services import Services
 from workers.turns import Turns
@@ -48,6 +57,7 @@ class Evaluator:
         self._models = models
         self._store = services.store
         self._galleries = services.galleries
+        self._feedback = FeedbackStore(services.store)
         self._limits = services.limits
 
     def evaluate(self, payload: EvaluationPayload, held: Held) -> tuple[Message, Model]:
@@ -77,7 +87,7 @@ class Evaluator:
         return result, model.identity
 
     def calibrate(self, payload: CalibrationPayload, held: Held) -> tuple[Message, Model]:
-        """Measure the threshold that keeps a target rate, and make it the gallery's.
+        """Measure the threshold that keeps a target rate, or raise the model's own; make it the gallery's.
 
         Raises:
             InvalidArchive, InsufficientData, TargetNotSupported
@@ -85,12 +95,29 @@ class Evaluator:
         """
         with self._turns.taken():
             gallery, model, faces = self._faces(payload.gallery, payload.archive_key, held)
-            measured = _measured(faces, payload, held.progress("comparing"))
-        found = _calibration(payload, measured, model.identity)
+            reports = self._reports(payload, gallery, model, held)
+            if payload.measure:
+                thresholds = _measured(faces, payload, reports.least, held.progress("comparing"))
+            else:
+                thresholds = _raised(faces, payload, reports.least, model.card)
+        found = _calibration(payload, thresholds, model.identity)
+        if payload.feedback:
+            found = found.model_copy(update={"feedback": reports.use(thresholds)})
         self._galleries.update_gallery(
             held.job.tenant, gallery.id, lambda now: _same(now, gallery).with_calibration(found)
         )
         return CalibrationResult(calibration=found, unusable=unusable(faces.problems)), model.identity
+
+    def _reports(self, payload: CalibrationPayload, gallery: Gallery, model: ServedModel, held: Held) -> Reports:
+        if not payload.feedback:
+            return Reports()
+        tenant = held.job.tenant
+        found = self._feedback.listed(tenant, gallery.id)
+        compared = 1
+        if payload.kind is PolicyKind.IDENTIFICATION:
+            compared = len(self._galleries.persons_with_templates(tenant, gallery.id, model.card.digest))
+        allowed = payload.target / max(1, compared)
+        return Reports.of(found, gallery, model.card, search=payload.kind, allowed=allowed)
 
     def _faces(self, gallery_id: str, archive_key: str | None, held: Held) -> tuple[Gallery, ServedModel, FaceSet]:
         tenant = held.job.tenant
@@ -99,7 +126,7 @@ class Evaluator:
         if archive_key is None:
             return gallery, model, self._own(tenant, gallery, model)
         reader = PhotoReader(self._detector, model.network, self._limits)
-        with io.BytesIO(self._store.get(archive_key)) as archive:
+        with open_object(self._store, archive_key) as archive:
             return gallery, model, reader.read(read_zip(archive), progress=held.progress("reading photos"))
 
     def _pairs(self, key: str | None, faces: FaceSet) -> Pairs | None:
@@ -135,17 +162,27 @@ def _same(now: Gallery, before: Gallery) -> Gallery:
     return now
 
 
-def _measured(faces: FaceSet, payload: CalibrationPayload, progress: Callable[[int, int], None]) -> Calibrated:
+def _measured(
+    faces: FaceSet, payload: CalibrationPayload, least: float, progress: Callable[[int, int], None]
+) -> Thresholds:
     match payload.kind:
         case PolicyKind.VERIFICATION:
-            return calibrate_verification(faces.embeddings, faces.labels, target_fmr=payload.target, progress=progress)
+            return calibrate_verification(
+                faces.embeddings, faces.labels, target_fmr=payload.target, least=least, progress=progress
+            )
         case PolicyKind.IDENTIFICATION:
             return calibrate_identification(
-                faces.embeddings, faces.labels, target_fpir=payload.target, progress=progress
+                faces.embeddings, faces.labels, target_fpir=payload.target, least=least, progress=progress
             )
 
 
-def _calibration(payload: CalibrationPayload, measured: Calibrated, model: Model) -> Calibration:
+def _raised(faces: FaceSet, payload: CalibrationPayload, least: float, card: ModelCard) -> Thresholds:
+    search, people = payload.kind is PolicyKind.IDENTIFICATION, len(set(faces.people))
+    return raise_model(card.curve, target=payload.target, people=people, search=search, least=least)
+
+
+def _calibration(payload: CalibrationPayload, found: Thresholds, model: Model) -> Calibration:
+    rate = found.measured if isinstance(found, Calibrated) else None
     return Calibration(
         id=f"cal-{uuid.uuid4().hex[:12]}",
         policy=policy_name(payload.target, search=payload.kind is PolicyKind.IDENTIFICATION),
@@ -154,16 +191,21 @@ def _calibration(payload: CalibrationPayload, measured: Calibrated, model: Model
         created_at=datetime.now(UTC),
         model=model,
         points=[
-            MeasuredPoint(false_match_rate=point.false_match_rate, threshold=point.threshold)
-            for point in measured.points
+            MeasuredPoint(false_match_rate=point.false_match_rate, threshold=point.threshold) for point in found.points
         ],
-        threshold=measured.threshold,
-        persons=measured.people,
-        comparisons=measured.measured.trials,
-        errors=measured.measured.errors,
-        interval=(measured.measured.low, measured.measured.high),
-        source="archive" if payload.archive_key else "gallery",
+        threshold=found.threshold,
+        persons=found.people,
+        comparisons=rate.trials if rate else 0,
+        errors=rate.errors if rate else 0,
+        interval=(rate.low, rate.high) if rate else (0.0, 1.0),
+        source=_source(payload),
     )
+
+
+def _source(payload: CalibrationPayload) -> str:
+    if not payload.measure:
+        return "model"
+    return "archive" if payload.archive_key else "gallery"
 
 
 def unusable(problems: Sequence[people.FileProblem]) -> list[FileProblem]:

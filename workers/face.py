@@ -1,9 +1,11 @@
 """The face worker: detect, align, embed; then verify, compare, recognise or detect (enrol: workers/enrolment.py)."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
+from shared.access import Outcome
 from shared.errors import NoFaceEnrolled
 from shared.gallery_store import GalleryStore
 from shared.liveness_sessions import LivenessSessions
@@ -20,6 +22,7 @@ from shared.schemas import (
     EnrolmentPayload,
     EvaluationPayload,
     Gallery,
+    ImportPayload,
     LivenessCheckPayload,
     Message,
     Model,
@@ -34,10 +37,12 @@ from shared.schemas import (
 )
 from workers import thresholds
 from workers.app import Handler
+from workers.doorkeeper import Door, Doorkeeper
 from workers.enrolment import Enroller
 from workers.evaluation import Evaluator
 from workers.face_models import FaceModels
 from workers.face_reader import DETECTOR, Face, FaceReader, Refusal
+from workers.imports import Importer
 from workers.liveness import LivenessChecker, LivenessGuard
 from workers.liveness_rule import Judge, Judgement, judge
 from workers.models import weights_supply
@@ -47,6 +52,8 @@ from workers.runner import Held
 from workers.services import Services
 from workers.training import ModelTrainer
 from workers.turns import Turns
+
+Answer = TypeVar("Answer", VerificationResult, RecognisedFace, RecognitionResult)
 
 
 def face_tasks(services: Services) -> Mapping[Task, Handler]:
@@ -69,11 +76,18 @@ def face_tasks(services: Services) -> Mapping[Task, Handler]:
     )
     checker = LivenessChecker(reader, models, sessions, guard)
     enroller = Enroller(reader, models, services.galleries, residents)
-    worker = FaceWorker(reader, models, services.galleries, residents, guard)
+    doorkeeper = Doorkeeper(services.galleries)
+    worker = FaceWorker(reader, models, residents, guard, galleries=services.galleries, doorkeeper=doorkeeper)
     turns = Turns()
     evaluator = Evaluator(reader, models, services, turns)
     trainer = ModelTrainer(reader, models, services, turns)
     registrar = Registrar(models, services.store)
+    importer = Importer(
+        services.store,
+        services.galleries,
+        services.outbox,
+        lambda tenant, model: models.of(tenant, model).card.dimensions,
+    )
     run = services.runner.run
     return {
         Task.ENROL: lambda job_id: run(job_id, EnrolmentPayload, enroller.enrol),
@@ -86,6 +100,7 @@ def face_tasks(services: Services) -> Mapping[Task, Handler]:
         Task.EVALUATE: lambda job_id: run(job_id, EvaluationPayload, evaluator.evaluate),
         Task.TRAIN: lambda job_id: run(job_id, TrainingPayload, trainer.train),
         Task.REGISTER: lambda job_id: run(job_id, RegistrationPayload, registrar.register),
+        Task.IMPORT: lambda job_id: run(job_id, ImportPayload, importer.run),
         Task.CALIBRATE: lambda job_id: run(job_id, CalibrationPayload, evaluator.calibrate),
     }
 
@@ -97,15 +112,18 @@ class FaceWorker:
         self,
         reader: FaceReader,
         models: FaceModels,
-        galleries: GalleryStore,
         residents: ResidentGalleries,
         guard: LivenessGuard,
+        *,
+        galleries: GalleryStore,
+        doorkeeper: Doorkeeper,
     ) -> None:
         self._reader = reader
         self._models = models
         self._galleries = galleries
         self._residents = residents
         self._guard = guard
+        self._doorkeeper = doorkeeper
 
     def verify(self, payload: VerificationPayload, held: Held) -> tuple[Message, Model]:
         """Compare the largest face with the templates of the claimed person."""
@@ -114,14 +132,14 @@ class FaceWorker:
         model = self._models.of(tenant, gallery.model)
         bound = thresholds.for_verification(payload.policy, gallery, model.card)
         answer = {
-            "policy": payload.policy,
+            "policy": bound.profile.name,
             "threshold": bound.profile.threshold,
             "calibration": bound.calibration,
             "person": payload.person,
         }
-        templates = self._galleries.person_templates(tenant, gallery.id, payload.person, model.card.digest)
+        person = self._galleries.get_person(tenant, gallery.id, payload.person)
+        templates = self._galleries.templates_of(tenant, gallery.id, person, model.card.digest)
         if not templates:
-            self._galleries.get_person(tenant, gallery.id, payload.person)
             raise NoFaceEnrolled(f"The person {payload.person!r} has no enrolled face. Enrol one first.")
         for template in templates:
             check_model(template, model.card.digest)
@@ -135,7 +153,9 @@ class FaceWorker:
         else:
             score = fuse(face.embedding, np.array([template.embedding for template in templates], np.float32))
             answer |= {"verdict": verification.verify(score, bound.profile), "score": score}
-        return VerificationResult.model_validate({**answer, "face": face.view}), model.identity
+        result = VerificationResult.model_validate({**answer, "face": face.view})
+        outcome = self._door(payload, gallery, held)(result.verdict, person.id, person.uid)
+        return _decided(result, outcome), model.identity
 
     def compare(self, payload: ComparisonPayload, held: Held) -> tuple[Message, Model]:
         """Compare the largest faces of two photos."""
@@ -158,15 +178,15 @@ class FaceWorker:
         tenant = held.job.tenant
         gallery = self._galleries.get_gallery(tenant, payload.gallery)
         model = self._models.of(tenant, gallery.model)
-        bound = thresholds.for_identification(payload.policy, gallery, model.card)
         faces = self._reader.all_faces(payload.image_key, model, thorough=payload.thorough)
-        judge = self._judge(payload, gallery, held)
+        judge, door = self._judge(payload, gallery, held), self._door(payload, gallery, held)
         judged = {index: judge(face, model.card) for index, face in enumerate(faces) if isinstance(face, Face)}
         good = [face for index, face in enumerate(faces) if isinstance(face, Face) and not judged[index].verdict]
         probes = np.stack([face.embedding for face in good]) if good else np.empty((0, 1), np.float32)
         # Two at least, for the margin; and one more for each other face, which may take a candidate away.
         top_k = max(payload.top_k, len(good) + 1)
-        found, persons = self._residents.search(tenant, gallery.id, probes, digest=model.card.digest, top_k=top_k)
+        found, persons, uids = self._residents.search(tenant, gallery.id, probes, digest=model.card.digest, top_k=top_k)
+        bound = thresholds.for_identification(payload.policy, gallery, model.card, persons=persons)
         decided = iter(verification.identify_faces(found, bound.profile, persons=persons))
         candidates = iter(found)
         seen: list[RecognisedFace] = []
@@ -190,16 +210,20 @@ class FaceWorker:
                     candidates=[Candidate(person=c.person, score=c.score) for c in ranked[: payload.top_k]],
                 )
             )
+        answered = [_decided(face, door(face.verdict, face.person, uids.get(face.person or ""))) for face in seen]
         result = RecognitionResult(
-            verdict=seen[0].verdict if seen else Verdict.NO_FACE,
-            person=seen[0].person if seen else None,
-            policy=payload.policy,
+            **_of_largest(answered, door),
+            policy=bound.profile.name,
             threshold=bound.profile.threshold(persons),
             calibration=bound.calibration,
             persons=persons,
-            faces=seen,
+            faces=answered,
         )
         return result, model.identity
+
+    def _door(self, payload: VerificationPayload | RecognitionPayload, gallery: Gallery, held: Held) -> Door:
+        """What the gallery's rules make of a verdict and whom it is about, at the device that the request names."""
+        return self._doorkeeper.at(held.job.tenant, gallery, payload.device)
 
     def _judge(self, payload: VerificationPayload | RecognitionPayload, gallery: Gallery, held: Held) -> Judge:
         """By what the request asks for or the gallery's rule does, whichever is stricter."""
@@ -209,6 +233,25 @@ class FaceWorker:
     def detect(self, payload: DetectionPayload, held: Held) -> tuple[Message, Model]:  # noqa: ARG002 - as all
         """Every face of a photo with its landmarks, pose and quality; nothing is embedded."""
         return self._reader.detect(payload.image_key, thorough=payload.thorough), DETECTOR
+
+
+def _decided(answer: Answer, outcome: Outcome) -> Answer:
+    """With the door's decision; a face's own reason says more than the decision's."""
+    decision = {"decision": outcome.decision, "denial": outcome.denial, "reason": answer.reason or outcome.sentence}
+    return answer.model_copy(update=decision)
+
+
+def _of_largest(faces: Sequence[RecognisedFace], door: Door) -> dict[str, Any]:
+    """What the first face says for the whole photo."""
+    if faces:
+        return faces[0].model_dump(include={"verdict", "person", "decision", "denial", "reason"})
+    outcome = door(Verdict.NO_FACE, None, None)
+    return {
+        "verdict": Verdict.NO_FACE,
+        "decision": outcome.decision,
+        "denial": outcome.denial,
+        "reason": outcome.sentence,
+    }
 
 
 def _not_alive(face: Face, alive: Judgement) -> RecognisedFace:

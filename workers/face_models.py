@@ -104,7 +104,7 @@ class FaceModels:
         """The model that a gallery's templates were made with.
 
         Raises:
-            UnknownModel: it is neither in the catalogue nor one of the tenant's.
+            ModelNotFound: it is neither in the catalogue nor one of the tenant's.
         """
         if served := self._shipped.get(wanted.digest):
             return served

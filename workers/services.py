@@ -11,8 +11,9 @@ from shared.jobs import JobStore
 from shared.outbox import Outbox
 from shared.presence import Presence
 from shared.queue import celery_app, connect, publisher
+from shared.s3_store import S3Store
 from shared.settings import Settings
-from shared.storage import ObjectStore, S3Store
+from shared.storage import ObjectStore
 from workers.runner import JobRunner
 
 

@@ -1,5 +1,10 @@
-"""Which threshold a gallery's answers use: its own calibration's, or the one measured for its model."""
+"""Which threshold a gallery's answers use: its own calibration's, or the one measured for its model.
 
+A gallery may name the least strict policy that it allows. Names do not say which of two thresholds is the higher one,
+where one of them was calibrated and the other was not: so the higher one itself is taken.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -24,21 +29,44 @@ class Bound(Generic[P]):
 
 
 def for_verification(policy: str, gallery: Gallery, card: ModelCard) -> Bound[VerificationProfile]:
-    """The 1:1 threshold of a policy in this gallery.
+    """The 1:1 threshold of a policy in this gallery, or of the gallery's least strict one where that is higher.
 
     Raises:
         UnknownPolicy: neither a general policy nor one that the gallery is calibrated for with its model.
     """
-    if found := _calibration(policy, gallery, card):
-        return Bound(VerificationProfile(policy, found.target, _curve(found, card)), found.id)
-    return Bound(verification_profile(policy, card.curve))
+
+    def bound(name: str) -> Bound[VerificationProfile]:
+        if found := _calibration(name, gallery, card):
+            return Bound(VerificationProfile(name, found.target, _curve(found, card)), found.id)
+        return Bound(verification_profile(name, card.curve))
+
+    return _strictest(policy, gallery.access.verification_policy, bound, lambda profile: profile.threshold)
 
 
-def for_identification(policy: str, gallery: Gallery, card: ModelCard) -> Bound[IdentificationProfile]:
-    """The 1:K thresholds of a policy in this gallery; raises as `for_verification`."""
-    if found := _calibration(policy, gallery, card):
-        return Bound(IdentificationProfile(policy, found.target, _curve(found, card)), found.id)
-    return Bound(identification_profile(policy, card.curve))
+def for_identification(policy: str, gallery: Gallery, card: ModelCard, *, persons: int) -> Bound[IdentificationProfile]:
+    """The 1:K thresholds of a policy in this gallery, or of its least strict one where that is higher among so many.
+
+    Raises as `for_verification`.
+    """
+
+    def bound(name: str) -> Bound[IdentificationProfile]:
+        if found := _calibration(name, gallery, card):
+            return Bound(IdentificationProfile(name, found.target, _curve(found, card)), found.id)
+        return Bound(identification_profile(name, card.curve))
+
+    least = gallery.access.identification_policy
+    return _strictest(policy, least, bound, lambda profile: profile.threshold(persons))
+
+
+def _strictest(
+    policy: str, least: str | None, bound: Callable[[str], Bound[P]], threshold: Callable[[P], float]
+) -> Bound[P]:
+    """The policy that was asked for unless the gallery's own has the higher threshold."""
+    wanted = bound(policy)
+    if least is None or least == policy:
+        return wanted
+    required = bound(least)
+    return required if threshold(required.profile) > threshold(wanted.profile) else wanted
 
 
 def _calibration(policy: str, gallery: Gallery, card: ModelCard) -> Calibration | None:

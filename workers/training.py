@@ -1,6 +1,5 @@
 """Training in a face worker: an archive of people becomes a model of the tenant's own."""
 
-import io
 import tempfile
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from shared.ml.face.training.dataset import FaceData, read_faces
 from shared.ml.face.training.session import Job, Outcome, Parts, files, tune_encoder
 from shared.ml.face.training.trainer import Event, Plan, Step
 from shared.ml.weights import SFACE, load
+from shared.object_file import open_object
 from shared.schemas import Message, Model, Progress, TrainingPayload, TrainingResult
 from shared.storage import report_key
 from workers.evaluation import MOST_LISTED, unusable
@@ -72,7 +72,7 @@ class ModelTrainer:
 
     def _read(self, archive_key: str, held: Held) -> FaceData:
         reader = PhotoReader(self._detector, self._models.default.network, self._services.limits)
-        with io.BytesIO(self._services.store.get(archive_key)) as archive:
+        with open_object(self._services.store, archive_key) as archive:
             return read_faces(read_zip(archive), reader, progress=held.progress("reading photos"))
 
     def _register(self, outcome: Outcome, tenant: str) -> Model | None:

@@ -1,6 +1,5 @@
 """Visualisations: what the network sees, drawn as a sheet. Each piece of the work takes its turn on the device."""
 
-import io
 import time
 from collections.abc import Mapping
 
@@ -10,6 +9,7 @@ from shared.ml.style.picture_files import PictureFile, in_zip
 from shared.ml.style.reconstruction import Kept
 from shared.ml.style.sheets import to_png
 from shared.ml.style.visualisation import Picture, ReconstructionVisualisation, UnitVisualisation, Visualised
+from shared.object_file import open_object
 from shared.queue import Task
 from shared.schemas import (
     FileProblem,
@@ -52,7 +52,7 @@ class Visualiser:
             InvalidArchive, InsufficientData, InvalidField
         """
         started = time.monotonic()
-        with io.BytesIO(self._store.get(payload.archive_key)) as archive:
+        with open_object(self._store, payload.archive_key) as archive:
             found = in_zip(archive)
             side = UNITS_SIDE if payload.kind is VisualisationKind.UNITS else RECONSTRUCTED_SIDE
             pictures = [self._picture(file, side) for file in found.files]
@@ -85,7 +85,8 @@ class Visualiser:
 def _visualisation(features: Vgg16Features, payload: VisualisationPayload, pictures: list[Picture]) -> _Visualisation:
     match payload.kind:
         case VisualisationKind.UNITS:
-            return UnitVisualisation(features, pictures, payload.layer or "", units=payload.units)
+            layer, units = payload.layer or "", payload.units
+            return UnitVisualisation(features, pictures, layer, units=units, count=payload.count, method=payload.method)
         case VisualisationKind.CONTENT:
             return ReconstructionVisualisation(features, pictures, Kept.CONTENT, seed=payload.seed)
         case VisualisationKind.STYLE:

@@ -10,6 +10,7 @@ from workers.tools.console import complain
 from workers.tools.evaluate import evaluate
 from workers.tools.evaluate_liveness import evaluate_liveness
 from workers.tools.evaluate_style import evaluate_style
+from workers.tools.machine import machine
 from workers.tools.train import train
 from workers.tools.visualise import visualise
 
@@ -25,6 +26,7 @@ app.command()(evaluate_liveness)
 app.command()(train)
 app.command()(evaluate_style)
 app.command()(visualise)
+app.command(hidden=True)(machine)
 
 
 def main() -> int:

@@ -7,8 +7,7 @@ import typer
 
 from shared.errors import InvalidField
 from shared.ml.style.features import MIN_SIDE
-from shared.ml.style.guided import Method
-from shared.ml.style.options import LAYERS, check_layers
+from shared.ml.style.options import LAYERS, Method, check_layers
 from shared.ml.style.picture_files import PictureFile, in_path
 from shared.ml.style.reconstruction import STEPS, Kept
 from shared.ml.style.sheets import to_png

@@ -1,0 +1,14 @@
+"""Telling the outbox what a request did, for the audit and the webhooks.
+
+It is told before it is done, so that nothing is done untold: who dies in between has told what he did not do, and who
+then repeats it tells it twice. What would be refused is not told: try it first on what is there.
+"""
+
+from gateway.context import caller, request_id, services
+from shared.outbox import NewOccurrence
+
+
+def tell(kind: str, **data: object) -> None:
+    """`data` is flat JSON without names, pictures or secrets. Raises QueueUnavailable."""
+    told = NewOccurrence(tenant=caller().tenant, kind=kind, actor=caller().id, trace=request_id(), data=data)
+    services().outbox.append(told)
