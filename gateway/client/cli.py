@@ -2,120 +2,83 @@
 
 import signal
 import sys
-import threading
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Sequence
 
+import httpx
 import typer
-from httpx import HTTPError
-from rich.console import Console
 
-from gateway.client import face_commands, library_commands, person_commands, study_commands, style_commands
-from gateway.client.api import ApiError
-from gateway.client.demo.run import run_demo
-from gateway.client.demo.script import DEMO
-from shared.embedded.stack import Stack, StackInfo, stop
+from gateway.client import ClientError, ConnectionFailed
+from gateway.client.commands import (
+    audit,
+    batches,
+    doctor,
+    faces,
+    galleries,
+    jobs,
+    keys,
+    measuring,
+    models,
+    offline,
+    people,
+    styles,
+    stylize,
+    system,
+    webhooks,
+)
+from gateway.client.commands.exits import Exit
+from gateway.client.commands.session import NoSystem
 from shared.errors import LikenessError
-from shared.settings import load_settings
 
-app = typer.Typer(help="Faces and style transfer behind one HTTP API.", no_args_is_help=True, add_completion=True)
-console = Console()
-
-PROJECT = Path(__file__).resolve().parents[2]
-Home = Annotated[Path, typer.Option(help="folder of the stack: data, logs, stack.json")]
-
-
-@app.command()
-def up(
-    home: Home = Path(".likeness"),
-    port: Annotated[int | None, typer.Option(help="the gateway's port; a free one by default")] = None,
-    face_workers: Annotated[int, typer.Option(min=1, help="face worker processes")] = 1,
-) -> None:
-    """Start the whole system on this machine and stay in the foreground; Ctrl-C stops it."""
-    stack = Stack(home, port=port, face_workers=face_workers)
-    with console.status("starting") as status:
-        info = stack.up(status.update)
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    try:
-        _introduce(info, stack.home)
-        ended.wait()
-    finally:
-        with console.status("stopping: jobs under way are finished or given back"):
-            stack.down()
-    console.print("Stopped. Data is kept in", str(stack.home))
+app = typer.Typer(
+    help="Faces and style transfer behind one HTTP API. `likeness COMMAND --help` shows each with an example.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+for part in (
+    system,
+    doctor,
+    faces,
+    people,
+    galleries,
+    stylize,
+    styles,
+    jobs,
+    batches,
+    keys,
+    webhooks,
+    audit,
+    measuring,
+    models,
+    offline,
+):
+    part.register(app)
 
 
-@app.command()
-def down(home: Home = Path(".likeness")) -> None:
-    """Stop the system that `likeness up` started in this folder."""
-    console.print("Stopped." if stop(home.resolve()) else "Nothing runs here.")
+def run(arguments: Sequence[str] | None = None, transport: httpx.BaseTransport | None = None) -> int:
+    """The exit status of a command. Errors that were foreseen are one line, not a traceback.
 
-
-@app.command()
-def demo(
-    output: Annotated[Path, typer.Option(help="where results are written")] = Path("demo-output"),
-    home: Home = Path(".likeness/demo"),
-) -> None:
-    """Enrol, verify, recognise and stylise sample photos through the HTTP API.
-
-    Exits with 1 when an answer is not the expected one.
+    `transport` takes the place of the network, in tests.
     """
-    stack = Stack(home)
-    with console.status("starting") as status:
-        stack.erase()
-        info = stack.up(status.update)
     try:
-        ok = run_demo(
-            info,
-            DEMO,
-            photos=PROJECT / "tests/data/faces",
-            paintings=PROJECT / "shared/style_library",
-            output=output,
-            console=console,
-        )
-    finally:
-        with console.status("stopping"):
-            stack.down()
-    console.print(f"Results: {output}/contact-sheet.png, {output}/report.json")
-    if not ok:
-        console.print("[bold red]Some answers are not the expected ones.[/]")
-        raise typer.Exit(1)
+        app(arguments, prog_name="likeness", obj=transport)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else Exit.ERROR
+    except (ConnectionFailed, NoSystem) as error:
+        return _complain(error, Exit.UNREACHABLE)
+    except (LikenessError, ClientError, OSError, UnicodeError) as error:
+        return _complain(error, Exit.ERROR)
+    return Exit.OK
 
 
-@app.command()
-def config() -> None:
-    """Print the configuration this environment gives, secrets masked."""
-    console.print_json(load_settings().model_dump_json())
-
-
-person_commands.register(app)
-face_commands.register(app)
-style_commands.register(app)
-library_commands.register(app)
-study_commands.register(app)
-
-
-def _introduce(info: StackInfo, home: Path) -> None:
-    console.print(f"\n[bold]Likeness[/] is ready: [link]{info.url}[/]")
-    console.print(f"  API       {info.url}/docs")
-    console.print("  console   comes with a later release; until then /docs lets you try every call")
-    console.print(f"  API key   {info.api_key}")
-    console.print(f"  details   {home}/stack.json", soft_wrap=True)
-    console.print(f"  logs      {home}/logs\n", soft_wrap=True)
-    console.print(f"  curl -H 'Authorization: Bearer {info.api_key}' {info.url}/v1/styles\n", soft_wrap=True)
-    console.print("Ctrl-C or `make down` stops it.")
+def _complain(error: Exception, status: Exit) -> Exit:
+    sys.stderr.write(f"likeness: {' '.join(str(error).split())}\n")
+    return status
 
 
 def main() -> None:
-    """Errors that were foreseen are one line, not a traceback; SIGTERM stops what was started, as Ctrl-C does."""
+    """SIGTERM stops what was started, as Ctrl-C does."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    try:
-        app()
-    except (LikenessError, ApiError, HTTPError, OSError, UnicodeError) as error:
-        sys.stderr.write(f"likeness: {error}\n")
-        sys.exit(1)
+    sys.exit(run())
 
 
 if __name__ == "__main__":

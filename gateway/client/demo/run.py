@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import (
@@ -19,10 +19,14 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from gateway.client.api import Client
+from gateway.client import Client, Job
 from gateway.client.demo.contact_sheet import Section, Tile, render
 from gateway.client.demo.script import Enrolment, Recognition, Script, Stylization, Verification
+from gateway.client.options import StyleOptions
+from gateway.client.style_documents import Stylization as Stylized
 from shared.embedded.stack import StackInfo
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,7 @@ class Demo:
     sections: list[Section] = field(default_factory=list)
 
     def run(self) -> None:
-        made, elapsed = _timed(lambda: self.client.create_gallery(self.script.gallery))
+        made, elapsed = _timed(lambda: self.client.galleries.create(self.script.gallery))
         ok = made["id"] == self.script.gallery
         self.requests.append(Request("POST /v1/galleries", "", "created", "created" if ok else str(made), elapsed, ok))
         self._section("Enrolled from one photo each", self.script.enrolments, self._enrol)
@@ -70,22 +74,22 @@ class Demo:
 
     def _enrol(self, step: Enrolment) -> Tile:
         photo = self.photos / step.photo
-        job, elapsed = _timed(lambda: self.client.enrol(self.script.gallery, step.person, photo))
+        job, elapsed = _timed(lambda: self.client.faces.enrol(self.script.gallery, step.person, photo))
         ok = self._note("POST /v1/galleries/{g}/persons/{p}/faces", step.photo, "enrolled", job, elapsed)
-        return Tile(photo.read_bytes(), step.person, f"{elapsed} ms", ok, _boxes(job["result"]))
+        return Tile(photo.read_bytes(), step.person, f"{elapsed} ms", ok, _boxes(_result(job)))
 
     def _verify(self, step: Verification) -> Tile:
         photo = self.photos / step.photo
-        job, elapsed = _timed(lambda: self.client.verify(self.script.gallery, step.claimed, photo))
+        job, elapsed = _timed(lambda: self.client.faces.verify(self.script.gallery, step.claimed, photo))
         ok = self._note("POST /v1/galleries/{g}/verifications", step.photo, step.expected, job, elapsed)
-        result = job["result"] or {}
+        result = _result(job)
         note = f"{_score(result)}as {step.claimed}"
         return Tile(photo.read_bytes(), _verdict(job), note, ok, _boxes(result.get("face")))
 
     def _recognise(self, step: Recognition) -> Tile:
         photo = self.photos / step.photo
-        job, elapsed = _timed(lambda: self.client.recognise(self.script.gallery, photo))
-        result = job["result"] or {}
+        job, elapsed = _timed(lambda: self.client.faces.recognise(self.script.gallery, photo))
+        result = _result(job)
         endpoint = "POST /v1/galleries/{g}/recognitions"
         expected = f"{step.expected} {step.person}" if step.person else step.expected
         found = f"{_verdict(job)} {result['person']}" if result.get("person") else _verdict(job)
@@ -97,19 +101,19 @@ class Demo:
 
     def _stylize(self, step: Stylization) -> list[Tile]:
         content = self.photos / step.content
-        options: dict[str, str | float] = {"mode": step.mode, "size": step.size}
+        options: StyleOptions = {"mode": step.mode, "size": step.size}
         if step.steps:
             options["steps"] = step.steps
         task = self.progress.add_task(f"{step.mode} stylisation: {step.style}", total=step.steps or 1)
         started = time.monotonic()
-        job = self._follow(self.client.stylize(content, step.style, **options), task)
+        job = self._follow(self.client.stylizations.start(content, step.style, **options), task)
         self.progress.update(task, completed=step.steps or 1, total=step.steps or 1)
         elapsed = round((time.monotonic() - started) * 1000)
         ok = self._note("POST /v1/stylizations", f"{step.content} + {step.style}", "succeeded", job, elapsed)
         if not ok:
             return [Tile(content.read_bytes(), "content", _verdict(job), ok)]
-        image = self.client.image(job)
-        suffix = job["result"]["image"]["media_type"].rpartition("/")[2]
+        image = job.image()
+        suffix = job.result["image"]["media_type"].rpartition("/")[2]
         name = f"{content.stem}-{step.style}-{step.mode}.{suffix}"
         (self.output / name).write_bytes(image)
         painting = self.paintings / f"{step.style}.jpg"
@@ -119,20 +123,19 @@ class Demo:
             Tile(image, f"= {step.mode}", f"{elapsed / 1000:.1f} s, {step.size} px", good=True),
         ]
 
-    def _follow(self, accepted: dict[str, Any], task: TaskID) -> dict[str, Any]:
+    def _follow(self, job: Job[Stylized], task: TaskID) -> Job[Stylized]:
         """Show a job's progress until it is finished; the finished job."""
-        now = accepted
-        for now in self.client.progress(accepted["id"]):
-            if now["progress"]:
-                self.progress.update(task, completed=now["progress"]["done"], total=now["progress"]["total"])
-        return now
+        for event in job.follow():
+            if event.event == "progress":
+                self.progress.update(task, completed=event.data["done"], total=event.data["total"])
+        return job
 
     def _note(
         self,
         endpoint: str,
         name: str,
         expected: str,
-        job: dict[str, Any],
+        job: Job[Any],
         elapsed: int,
         found: str | None = None,
     ) -> bool:
@@ -174,18 +177,23 @@ def _table(requests: list[Request]) -> Table:
     return table
 
 
-def _timed(call: Callable[[], dict[str, Any]]) -> tuple[dict[str, Any], int]:
+def _timed(call: Callable[[], T]) -> tuple[T, int]:
     """The answer, and how many milliseconds it took."""
     started = time.monotonic()
-    job = call()
-    return job, round((time.monotonic() - started) * 1000)
+    answer = call()
+    return answer, round((time.monotonic() - started) * 1000)
 
 
-def _verdict(job: dict[str, Any]) -> str:
+def _result(job: Job[Any]) -> dict[str, Any]:
+    """What the job made; empty when it made nothing."""
+    return job.document.get("result") or {}
+
+
+def _verdict(job: Job[Any]) -> str:
     """The verdict of a job, or what became of it."""
-    if job["status"] != "succeeded":
-        return f"{job['status']}: {(job.get('error') or {}).get('detail', '')}"
-    return str(job["result"].get("verdict", job["status"]))
+    if job.status != "succeeded":
+        return f"{job.status}: {job.error['detail'] if job.error else ''}"
+    return str(job.result.get("verdict", job.status))
 
 
 def _score(result: dict[str, Any]) -> str:

@@ -8,15 +8,18 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from hashlib import sha256
+from itertools import count
 from pathlib import Path
-from typing import Any
 
-from httpx import HTTPError
 from pydantic import TypeAdapter, ValidationError
 
-from gateway.client.api import ApiError, Client
-from gateway.client.photos import Photo
+from gateway.client import ApiError, Client, ConnectionFailed, Job, NotFound, ServiceUnavailable
+from gateway.client.commands.photos import Photo
+from gateway.client.documents import Problem
+from gateway.client.options import StyleOptions
+from gateway.client.style_documents import Batch, Stylization
 from shared.errors import InvalidField
 
 STATE = ".likeness-stylize.json"
@@ -37,11 +40,20 @@ class Begun:
 
 
 @dataclass
+class Origin:
+    """The photo that a picture was made of; it is the same one when it was moved."""
+
+    photo: str
+    sha256: str
+
+
+@dataclass
 class Work:
-    """What was asked for in a folder, and what was begun for it."""
+    """What was asked for in a folder, what was begun for it, and output -> what it is made of."""
 
     asked: dict[str, str]
     batches: list[Begun] = field(default_factory=list)
+    origins: dict[str, Origin] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,7 +87,8 @@ class Painter:
         self._client = client
         self._folder = folder
         self._style = style
-        self._options = dict(options)
+        self._options: StyleOptions = dict(options)  # type: ignore[assignment] # what the user said, by its names
+        self._asked = {"style": str(style), **options}
         self._refused: list[Failure] = []
         if folder.is_file():
             raise InvalidField(f"{folder} is a file: name a folder for the pictures.")
@@ -91,19 +104,39 @@ class Painter:
         """Whether its picture is there."""
         return (self._folder / photo.output).is_file()
 
-    def start(self, photo: Photo) -> dict[str, Any]:
+    def settled(self, photos: Sequence[Photo]) -> list[Photo]:
+        """The photos, each with a picture of its own: never that of another one which was painted here before."""
+        found: list[Photo] = []
+        taken = {photo.output for photo in photos}
+        for photo in photos:
+            output = photo.output
+            if not self._may_have(output, photo):
+                path = Path(output)
+                names = (str(path.with_stem(f"{path.stem}-{number}")) for number in count(2))
+                output = next(name for name in names if name not in taken and self._may_have(name, photo))
+                taken.add(output)
+            found.append(replace(photo, output=output))
+        return found
+
+    def _may_have(self, output: str, photo: Photo) -> bool:
+        """Whether the picture is this photo's, or nobody's that is known."""
+        origin = self._work.origins.get(output)
+        return origin is None or origin.photo == str(photo.file) or origin.sha256 == _sha256(photo.file)
+
+    def start(self, photo: Photo) -> Job[Stylization]:
         """Start a job for one photo by itself; the job as accepted."""
-        return self._client.stylize(photo.file, self._style, **self._options)
+        return self._client.stylizations.start(photo.file, self._style, **self._options)
 
     def write(self, photo: Photo, picture: bytes) -> None:
         """Write the picture of one photo, and what was asked for in this folder."""
+        self._work.origins[photo.output] = Origin(str(photo.file), _sha256(photo.file))
         self._save()
         write_whole(self._folder / photo.output, picture)
 
     def begin(self, photos: Sequence[Photo], on_sent: Callable[[int], None] = lambda _: None) -> None:
         """Start batches for photos that have neither a picture nor a batch that is still at them."""
         for former in self._unfinished():
-            self._collect(former, self._client.batch(former.id))
+            self._collect(former, self._client.batches.get(former.id))
         under_way = {output for one in self._work.batches if not one.finished for output, _ in one.items.values()}
         todo = [one for one in photos if one.output not in under_way and not self.has(one)]
         for chunk in _chunks(todo):
@@ -112,16 +145,15 @@ class Painter:
 
     def follow(self) -> Iterator[Standing]:
         """Write pictures as they are done; how far everything is, again and again until it is over."""
-        documents: dict[str, dict[str, Any]] = {}
+        documents: dict[str, Batch] = {}
         next_look, patient_until = 0.0, time.monotonic() + PATIENCE_S
         while True:
             look = time.monotonic() >= next_look
             try:
                 self._look(documents, collect=look)
                 patient_until = time.monotonic() + PATIENCE_S
-            except (HTTPError, ApiError) as error:
-                passing = isinstance(error, HTTPError) or error.status == 503
-                if not passing or time.monotonic() > patient_until:
+            except (ConnectionFailed, ServiceUnavailable):
+                if time.monotonic() > patient_until:
                     raise
             if look:
                 next_look = time.monotonic() + COLLECT_S
@@ -137,10 +169,10 @@ class Painter:
                 return
             time.sleep(POLL_S * max(1, len(self.running) / 10))
 
-    def _look(self, documents: dict[str, dict[str, Any]], *, collect: bool) -> None:
+    def _look(self, documents: dict[str, Batch], *, collect: bool) -> None:
         """Read how far each batch is, into its document; write the pictures if asked to, and of what is finished."""
         for one in self._unfinished():
-            documents[one.id] = self._client.batch(one.id)
+            documents[one.id] = self._client.batches.get(one.id)
             if collect or documents[one.id]["status"] in FINISHED:
                 self._collect(one, documents[one.id])
 
@@ -151,10 +183,10 @@ class Painter:
         for one in self._work.batches:
             if not missing & {output for output, _ in one.items.values()}:
                 continue
-            for item in self._client.batch_items(one.id):
+            for item in self._client.batches.items(one.id):
                 output, photo = one.items[item["custom_id"]]
                 if output in missing:
-                    error = item["error"] or {"code": item["status"], "detail": "It was not painted."}
+                    error = item["error"] or Problem(code=item["status"], detail="It was not painted.")
                     found[output] = Failure(photo, error["code"], error["detail"])
         return [*self._refused, *found.values()]
 
@@ -166,7 +198,7 @@ class Painter:
         )
         files = {names[custom_id]: photo.file for custom_id, photo in ids.items()}
         try:
-            made = self._client.create_batch(files, self._style, manifest=manifest, **self._options)
+            made = self._client.batches.paint(files, self._style, manifest=manifest, **self._options)
         except ApiError as error:
             if error.status != 413 or len(chunk) > 1:
                 raise
@@ -174,44 +206,42 @@ class Painter:
             return
         items = {custom_id: (photo.output, str(photo.file)) for custom_id, photo in ids.items()}
         self._work.batches.append(Begun(made["id"], items))
+        self._work.origins |= {one.output: Origin(str(one.file), _sha256(one.file)) for one in chunk}
         self._save()
 
     def _unfinished(self) -> list[Begun]:
         return [one for one in self._work.batches if not one.finished]
 
-    def _collect(self, begun: Begun, found: Mapping[str, Any]) -> None:
+    def _collect(self, begun: Begun, found: Batch) -> None:
         """Write what is new of a batch whose document this is."""
-        for item in self._client.batch_items(begun.id, status="succeeded"):
+        for item in self._client.batches.items(begun.id, status="succeeded"):
             target = self._folder / begun.items[item["custom_id"]][0]
             if not target.is_file():
-                write_whole(target, self._client.batch_image(item))
+                write_whole(target, self._client.batches.image(item))
         if found["status"] in FINISHED:
             begun.finished = True
             self._save()
 
     def _load(self) -> Work:
         """What was begun in this folder; batches that are known no longer are as good as never begun."""
-        asked = {"style": str(self._style), **self._options}
         state = self._folder / STATE
         try:
             kept = TypeAdapter(Work).validate_json(state.read_bytes())
         except FileNotFoundError:
-            return Work(asked)
+            return Work(self._asked)
         except ValidationError:
             raise InvalidField(f"{state} is damaged: delete it to go on in this folder, or name another.") from None
-        if kept.asked != asked:
+        if kept.asked != self._asked:
             raise InvalidField(
                 f"{self._folder} holds pictures of another style or other options "
                 f"({', '.join(f'{name} {value}' for name, value in kept.asked.items())}): name another folder."
             )
-        return Work(asked, [one for one in kept.batches if self._is_known(one)])
+        return replace(kept, batches=[one for one in kept.batches if self._is_known(one)])
 
     def _is_known(self, begun: Begun) -> bool:
         try:
-            self._client.batch(begun.id)
-        except ApiError as error:
-            if error.status != 404:
-                raise
+            self._client.batches.get(begun.id)
+        except NotFound:
             return False
         return True
 
@@ -225,6 +255,10 @@ def write_whole(path: Path, data: bytes) -> None:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     unfinished.write_bytes(data)
     unfinished.replace(path)
+
+
+def _sha256(file: Path) -> str:
+    return sha256(file.read_bytes()).hexdigest()
 
 
 def _chunks(photos: Sequence[Photo]) -> Iterator[list[Photo]]:

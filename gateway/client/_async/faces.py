@@ -1,0 +1,84 @@
+"""Faces: who is in a photo, is it him, who is it; and challenges before a camera."""
+
+from collections.abc import Sequence
+from typing import Unpack
+
+from gateway.client._async.jobs import WAIT_S, AsyncJob, AsyncJobs
+from gateway.client._async.transport import AsyncTransport
+from gateway.client.calls import Call, File, at
+from gateway.client.documents import (
+    Comparison,
+    Detection,
+    Enrolment,
+    LivenessCheck,
+    LivenessSession,
+    Recognition,
+    Verification,
+)
+from gateway.client.options import EnrolmentOptions, RecognitionOptions, VerificationOptions
+
+
+class AsyncFaces:
+    """Every call makes a job and waits up to `wait` seconds for it; 0 returns it at once."""
+
+    def __init__(self, transport: AsyncTransport, jobs: AsyncJobs) -> None:
+        self._transport = transport
+        self._jobs = jobs
+
+    async def enrol(
+        self, gallery: str, person: str, image: File, *, wait: float = WAIT_S, **options: Unpack[EnrolmentOptions]
+    ) -> AsyncJob[Enrolment]:
+        """Enrol a person from one photo; the person is made when he is not there."""
+        path = at("galleries", gallery, "persons", person, "faces")
+        return await self._jobs.start(path, {"image": image}, options, wait=wait)
+
+    async def delete(self, gallery: str, person: str, face: str) -> None:
+        """Forget one photo's template."""
+        await self._transport.json(Call("DELETE", at("galleries", gallery, "persons", person, "faces", face)))
+
+    async def verify(
+        self, gallery: str, person: str, image: File, *, wait: float = WAIT_S, **options: Unpack[VerificationOptions]
+    ) -> AsyncJob[Verification]:
+        """Is this the person? (1:1)."""
+        fields = {"person": person, **options}
+        return await self._jobs.start(at("galleries", gallery, "verifications"), {"image": image}, fields, wait=wait)
+
+    async def recognise(
+        self, gallery: str, image: File, *, wait: float = WAIT_S, **options: Unpack[RecognitionOptions]
+    ) -> AsyncJob[Recognition]:
+        """Who is this? (1:K). Every face of the photo has its own answer."""
+        return await self._jobs.start(at("galleries", gallery, "recognitions"), {"image": image}, options, wait=wait)
+
+    async def compare(
+        self,
+        image_a: File,
+        image_b: File,
+        *,
+        policy: str | None = None,
+        model: str | None = None,
+        wait: float = WAIT_S,
+    ) -> AsyncJob[Comparison]:
+        """Do two photos show one person? Nothing is stored."""
+        files = {"image_a": image_a, "image_b": image_b}
+        return await self._jobs.start(at("comparisons"), files, {"policy": policy, "model": model}, wait=wait)
+
+    async def detect(self, image: File, *, thorough: bool = False, wait: float = WAIT_S) -> AsyncJob[Detection]:
+        """Every face with its box, landmarks, pose, quality and advice."""
+        return await self._jobs.start(at("detections"), {"image": image}, {"thorough": thorough}, wait=wait)
+
+    async def start_liveness(self, gallery: str | None = None) -> LivenessSession:
+        """A liveness session: its challenge, to be answered within three minutes."""
+        wanted = {"gallery": gallery} if gallery else {}
+        made: LivenessSession = await self._transport.json(Call("POST", at("liveness-sessions"), json=wanted))
+        return made
+
+    async def liveness(self, session: str) -> LivenessSession:
+        """The state of a liveness session."""
+        found: LivenessSession = await self._transport.json(Call("GET", at("liveness-sessions", session)))
+        return found
+
+    async def answer_liveness(
+        self, session: str, frames: Sequence[File], *, wait: float = WAIT_S
+    ) -> AsyncJob[LivenessCheck]:
+        """Send the frames of a camera, in order. Name the session in `verify` when it passed."""
+        return await self._jobs.start(at("liveness-sessions", session, "frames"), {"frames": frames}, {}, wait=wait)

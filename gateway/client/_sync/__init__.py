@@ -1,0 +1,1 @@
+# Made of gateway/client/_async by `make client`: change it there.

@@ -1,0 +1,83 @@
+# Made of gateway/client/_async by `make client`: change it there.
+"""Faces: who is in a photo, is it him, who is it; and challenges before a camera."""
+
+from collections.abc import Sequence
+from typing import Unpack
+
+from gateway.client._sync.jobs import WAIT_S, Job, Jobs
+from gateway.client._sync.transport import Transport
+from gateway.client.calls import Call, File, at
+from gateway.client.documents import (
+    Comparison,
+    Detection,
+    Enrolment,
+    LivenessCheck,
+    LivenessSession,
+    Recognition,
+    Verification,
+)
+from gateway.client.options import EnrolmentOptions, RecognitionOptions, VerificationOptions
+
+
+class Faces:
+    """Every call makes a job and waits up to `wait` seconds for it; 0 returns it at once."""
+
+    def __init__(self, transport: Transport, jobs: Jobs) -> None:
+        self._transport = transport
+        self._jobs = jobs
+
+    def enrol(
+        self, gallery: str, person: str, image: File, *, wait: float = WAIT_S, **options: Unpack[EnrolmentOptions]
+    ) -> Job[Enrolment]:
+        """Enrol a person from one photo; the person is made when he is not there."""
+        path = at("galleries", gallery, "persons", person, "faces")
+        return self._jobs.start(path, {"image": image}, options, wait=wait)
+
+    def delete(self, gallery: str, person: str, face: str) -> None:
+        """Forget one photo's template."""
+        self._transport.json(Call("DELETE", at("galleries", gallery, "persons", person, "faces", face)))
+
+    def verify(
+        self, gallery: str, person: str, image: File, *, wait: float = WAIT_S, **options: Unpack[VerificationOptions]
+    ) -> Job[Verification]:
+        """Is this the person? (1:1)."""
+        fields = {"person": person, **options}
+        return self._jobs.start(at("galleries", gallery, "verifications"), {"image": image}, fields, wait=wait)
+
+    def recognise(
+        self, gallery: str, image: File, *, wait: float = WAIT_S, **options: Unpack[RecognitionOptions]
+    ) -> Job[Recognition]:
+        """Who is this? (1:K). Every face of the photo has its own answer."""
+        return self._jobs.start(at("galleries", gallery, "recognitions"), {"image": image}, options, wait=wait)
+
+    def compare(
+        self,
+        image_a: File,
+        image_b: File,
+        *,
+        policy: str | None = None,
+        model: str | None = None,
+        wait: float = WAIT_S,
+    ) -> Job[Comparison]:
+        """Do two photos show one person? Nothing is stored."""
+        files = {"image_a": image_a, "image_b": image_b}
+        return self._jobs.start(at("comparisons"), files, {"policy": policy, "model": model}, wait=wait)
+
+    def detect(self, image: File, *, thorough: bool = False, wait: float = WAIT_S) -> Job[Detection]:
+        """Every face with its box, landmarks, pose, quality and advice."""
+        return self._jobs.start(at("detections"), {"image": image}, {"thorough": thorough}, wait=wait)
+
+    def start_liveness(self, gallery: str | None = None) -> LivenessSession:
+        """A liveness session: its challenge, to be answered within three minutes."""
+        wanted = {"gallery": gallery} if gallery else {}
+        made: LivenessSession = self._transport.json(Call("POST", at("liveness-sessions"), json=wanted))
+        return made
+
+    def liveness(self, session: str) -> LivenessSession:
+        """The state of a liveness session."""
+        found: LivenessSession = self._transport.json(Call("GET", at("liveness-sessions", session)))
+        return found
+
+    def answer_liveness(self, session: str, frames: Sequence[File], *, wait: float = WAIT_S) -> Job[LivenessCheck]:
+        """Send the frames of a camera, in order. Name the session in `verify` when it passed."""
+        return self._jobs.start(at("liveness-sessions", session, "frames"), {"frames": frames}, {}, wait=wait)

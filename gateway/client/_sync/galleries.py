@@ -1,0 +1,110 @@
+# Made of gateway/client/_async by `make client`: change it there.
+"""Galleries and the people in them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Unpack
+
+from gateway.client._sync.jobs import Job, Jobs
+from gateway.client._sync.paging import pages
+from gateway.client._sync.transport import Transport
+from gateway.client.calls import Call, File, at
+from gateway.client.documents import Erasure, Feedback, Gallery, MergedPerson, Person, PersonWithFaces
+from gateway.client.options import GalleryRules, NewGalleryOptions, PersonFields, PersonFilter
+
+LONG_S = 600.0  # a large gallery is not written in a minute
+
+
+class Galleries:
+    def __init__(self, transport: Transport, jobs: Jobs) -> None:
+        self._transport = transport
+        self._jobs = jobs
+
+    def create(self, gallery: str, **options: Unpack[NewGalleryOptions]) -> Gallery:
+        made: Gallery = self._transport.json(Call("POST", at("galleries"), json={"id": gallery, **options}))
+        return made
+
+    def get(self, gallery: str) -> Gallery:
+        found: Gallery = self._transport.json(Call("GET", at("galleries", gallery)))
+        return found
+
+    def change(self, gallery: str, **rules: Unpack[GalleryRules]) -> Gallery:
+        """Change its rules; those that are left out stay."""
+        changed: Gallery = self._transport.json(Call("PATCH", at("galleries", gallery), json=rules))
+        return changed
+
+    def delete(self, gallery: str) -> None:
+        """Delete it with everybody in it."""
+        self._transport.json(Call("DELETE", at("galleries", gallery)))
+
+    def export(self, gallery: str, target: Path) -> int:
+        """Write its people and their templates to a file (NDJSON), for backup and migration; its size in bytes."""
+        call = Call("GET", at("galleries", gallery, "export"), timeout=LONG_S)
+        return self._transport.save(call, target)
+
+    def import_(self, gallery: str, archive: File, *, on_conflict: str = "skip", wait: float = 0) -> Job[Any]:
+        """Take in what `export` wrote; `on_conflict`: skip, or replace people who are there."""
+        path, fields = at("galleries", gallery, "imports"), {"on_conflict": on_conflict}
+        return self._jobs.start(path, {"archive": archive}, fields, wait=wait)
+
+    def give_feedback(
+        self, gallery: str, job: str, kind: str, *, face: int | None = None, person: str | None = None
+    ) -> Feedback:
+        """Say that an answer was wrong: `kind` is wrong_person or not_recognised_but_is. Calibrations use it."""
+        given = {"job": job, "kind": kind, "face": face, "person": person}
+        said = {name: value for name, value in given.items() if value is not None}
+        made: Feedback = self._transport.json(Call("POST", at("galleries", gallery, "feedback"), json=said))
+        return made
+
+    def feedback(self, gallery: str) -> Iterator[Feedback]:
+        return pages(self._transport, at("galleries", gallery, "feedback"), "feedback")
+
+    def delete_feedback(self, gallery: str, feedback: str) -> None:
+        self._transport.json(Call("DELETE", at("galleries", gallery, "feedback", feedback)))
+
+    def list(self) -> list[Gallery]:
+        found: list[Gallery] = (self._transport.json(Call("GET", at("galleries"))))["galleries"]
+        return found
+
+
+class Persons:
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def list(self, gallery: str, **query: Unpack[PersonFilter]) -> Iterator[Person]:
+        """In the order of their ids; only those that fit, when something is said."""
+        return pages(self._transport, at("galleries", gallery, "persons"), "persons", **query, limit=1000)
+
+    def get(self, gallery: str, person: str) -> PersonWithFaces:
+        found: PersonWithFaces = self._transport.json(Call("GET", at("galleries", gallery, "persons", person)))
+        return found
+
+    def put(self, gallery: str, person: str, **fields: Unpack[PersonFields]) -> Person:
+        """Make a person, or change what is known about him. None removes a field; one that is left out stays."""
+        path = at("galleries", gallery, "persons", person)
+        made: Person = self._transport.json(Call("PUT", path, json=fields))
+        return made
+
+    def merge(self, gallery: str, person: str, other: str) -> MergedPerson:
+        """Give the faces of `other` to `person`; `other` is gone afterwards."""
+        path = at("galleries", gallery, "persons", person, "merge")
+        made: MergedPerson = self._transport.json(Call("POST", path, json={"from": other}))
+        return made
+
+    def erase(self, gallery: str, person: str) -> Erasure:
+        """Erase a person with all that is kept of him; what it was."""
+        erased: Erasure = self._transport.json(Call("DELETE", at("galleries", gallery, "persons", person)))
+        return erased
+
+    def export_erasures(self, target: Path) -> int:
+        """Write the log of erasures to a file (NDJSON); its size in bytes."""
+        return self._transport.save(Call("GET", at("erasures"), timeout=LONG_S), target)
+
+    def replay_erasures(self, log: bytes | Path) -> dict[str, Any]:
+        """Erase again, after an older backup was restored, whom the log names."""
+        body = log.read_bytes() if isinstance(log, Path) else log
+        parts = [("log", ("erasures.ndjson", body))]
+        report: dict[str, Any] = self._transport.json(
+            Call("POST", at("erasures", "replay"), parts=parts, timeout=LONG_S)
+        )
+        return report

@@ -1,0 +1,130 @@
+# Made of gateway/client/_async by `make client`: change it there.
+"""Sends calls: authorisation, retries, idempotency keys, errors. Nothing else in the client touches the network."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from gateway.client.calls import Call
+from gateway.client.errors import ApiError, ClientError, ConnectionFailed
+from gateway.client.pauses import sleep
+from gateway.client.retries import AGAIN, Retries
+
+CONNECT_S = 5.0
+IN_PROGRESS = "idempotency_in_progress"  # our own former attempt is still being answered
+HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+
+
+@dataclass(frozen=True)
+class Transport:
+    """`timeout` is all the time that one call may take, its retries included, in seconds."""
+
+    http: httpx.Client
+    timeout: float = 60.0
+    retries: Retries = field(default_factory=Retries)
+    idempotency_key: str | None = None
+
+    def json(self, call: Call) -> Any:
+        """The document that answers a call; None where there is none."""
+        response = self._send(call, stream=False)
+        return response.json() if response.content else None
+
+    def content(self, path: str) -> bytes:
+        """A file; redirects to where it lies are followed, and the API key stays here."""
+        return (self._send(Call("GET", path, download=True), stream=False)).content
+
+    @contextmanager
+    def stream(self, call: Call) -> Iterator[httpx.Response]:
+        """The answer, its body unread."""
+        response = self._send(call, stream=True)
+        try:
+            yield response
+        finally:
+            response.close()
+
+    def pieces(self, call: Call) -> Iterator[bytes]:
+        """The body of an answer, piece by piece."""
+        with self.stream(replace(call, download=True)) as response:
+            try:
+                yield from response.iter_bytes()
+            except httpx.TransportError as error:
+                raise _unreachable(self.http, error) from error
+
+    def save(self, call: Call, target: Path) -> int:
+        """Write the body of an answer to a file, whole or not at all; its size in bytes."""
+        unfinished = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.part")
+        size = 0
+        try:
+            with unfinished.open("wb") as file:
+                for piece in self.pieces(call):
+                    size += file.write(piece)
+            unfinished.replace(target)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return size
+
+    def _send(self, call: Call, *, stream: bool) -> httpx.Response:
+        headers = dict(call.headers)
+        if call.method == "POST":
+            # the same over all attempts, so that a creation whose answer got lost is not made twice
+            headers["Idempotency-Key"] = self.idempotency_key or uuid.uuid4().hex
+        call = replace(call, headers=headers)
+        until = time.monotonic() + (call.timeout or self.timeout)
+        for failures in count(1):
+            outcome = self._attempt(call, until - time.monotonic(), stream=stream)
+            if isinstance(outcome, httpx.Response):
+                return outcome
+            asked = outcome.retry_after if isinstance(outcome, ApiError) else None
+            pause = self.retries.pause(failures, asked=asked, left=until - time.monotonic())
+            if pause is None:
+                raise outcome
+            sleep(pause)
+        raise AssertionError("count() does not end")
+
+    def _attempt(self, call: Call, left: float, *, stream: bool) -> httpx.Response | ClientError:
+        """The answer, or what may be different at another attempt.
+
+        Raises:
+            ClientError: another attempt would meet the same.
+        """
+        try:
+            response = self.http.send(self._request(call, left), stream=True, follow_redirects=call.download)
+            if response.is_success and stream:
+                return response
+            response.read()
+            response.close()
+        except HOPELESS as error:
+            raise _unreachable(self.http, error) from error
+        except httpx.TransportError as error:
+            return _unreachable(self.http, error)
+        if response.is_success:
+            return response
+        refused = ApiError.of(response)
+        if refused.status in AGAIN or refused.code == IN_PROGRESS:
+            return refused
+        raise refused
+
+    def _request(self, call: Call, left: float) -> httpx.Request:
+        seconds = max(left, 0.001)
+        return self.http.build_request(
+            call.method,
+            call.path,
+            params={name: value for name, value in call.query.items() if value is not None},
+            json=call.json,
+            files=call.parts,
+            headers=dict(call.headers),
+            timeout=httpx.Timeout(seconds, connect=min(CONNECT_S, seconds)),
+        )
+
+
+def _unreachable(http: httpx.Client, error: httpx.TransportError) -> ConnectionFailed:
+    return ConnectionFailed(
+        f"{http.base_url} does not answer ({str(error) or type(error).__name__}). Is it running, and is the URL right?"
+    )

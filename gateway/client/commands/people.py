@@ -1,0 +1,255 @@
+"""The `likeness` commands for people: enrol, persons, erasures."""
+
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from gateway.client.commands import batches, output
+from gateway.client.commands.session import GalleryOption, Session, online
+from gateway.client.options import EnrolmentOptions, PersonFields
+from gateway.client.style_documents import Batch
+from shared.errors import InvalidField
+
+PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+
+Person = Annotated[str, typer.Argument(metavar="PERSON")]
+Words = Annotated[list[str], typer.Argument(metavar="[PERSON] PHOTO... | FOLDER | ZIP | JSONL")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="do not ask")]
+Moment = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="UTC")]
+
+persons = typer.Typer(help="Who is in a gallery.", no_args_is_help=True)
+erasures = typer.Typer(help="The log of who was erased, to be replayed after a restore.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(enrol)
+    app.add_typer(persons, name="persons")
+    app.add_typer(erasures, name="erasures")
+
+
+@online
+def enrol(
+    session: Session,
+    gallery: GalleryOption,
+    words: Words,
+    device: Annotated[str | None, typer.Option(help="which camera the photos are from")] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="of many people: do not wait until they are enrolled")
+    ] = False,
+) -> None:
+    """Enrol a person from one photo or more, or many people at once.
+
+    Many come as a folder with a folder of photos per person, named by his id; as a ZIP of such a folder; or as JSON
+    lines. Exits with 3 when a photo is not taken.
+
+    For one person: likeness enrol --gallery staff ada ada.jpg
+
+    For many: likeness enrol --gallery staff people/
+    """
+    if len(words) == 1:
+        batch = _send_many(session, gallery, Path(words[0]), device)
+        batches.report(session, batch if detach else batches.watch(session, batch))
+        return
+    person, *photos = words
+    options: EnrolmentOptions = {"device": device} if device else {}
+    documents, refused = [], False
+    for photo in map(Path, photos):
+        job = session.client.faces.enrol(gallery, person, photo, **options)
+        result = job.result
+        documents.append({"photo": str(photo), **job.document})
+        refused |= result["verdict"] != "enrolled"
+        if not session.as_json:
+            output.say(f"{photo.name}: {', '.join(filter(None, (result['verdict'], person, result['reason'])))}")
+            for warning in result["warnings"]:
+                whom = f" ({warning['person']})" if warning.get("person") else ""
+                output.say(f"  {warning['code']}{whom}: {warning['detail']}")
+    if session.as_json:
+        output.write_json(documents)
+    session.no(refused)
+
+
+def _send_many(session: Session, gallery: str, source: Path, device: str | None) -> Batch:
+    enrol_many = session.client.batches.enrol
+    if source.is_dir():
+        with zipped(source) as archive:
+            return enrol_many(gallery, archive=archive, device=device)
+    match source.suffix.lower():
+        case ".zip":
+            return enrol_many(gallery, archive=source, device=device)
+        case ".jsonl" | ".ndjson":
+            return enrol_many(gallery, manifest=source, device=device)
+        case _:
+            raise InvalidField("Name a person and his photos, or a folder, a ZIP or a JSON lines file of many people.")
+
+
+@persons.command("list")
+@online
+def list_persons(
+    session: Session,
+    gallery: GalleryOption,
+    words: Annotated[str | None, typer.Option("--query", "-q", help="only those with this in their id or name")] = None,
+    tag: Annotated[str | None, typer.Option(help="only those with this tag")] = None,
+    group: Annotated[str | None, typer.Option(help="only those of this group")] = None,
+    external_id: Annotated[str | None, typer.Option(help="only the one with this id of yours")] = None,
+) -> None:
+    """List the people of a gallery, in the order of their ids."""
+    given = {"q": words, "tag": tag, "group": group, "external_id": external_id}
+    found = session.client.persons.list(gallery, **{name: value for name, value in given.items() if value})
+    columns: dict[str, output.Column] = {
+        "person": "id",
+        "name": "name",
+        "external id": "external_id",
+        "groups": "groups",
+        "tags": "tags",
+        "expires": output.moment("expires_at"),
+    }
+    session.table(found, columns)
+
+
+@persons.command("show")
+@online
+def show_person(session: Session, gallery: GalleryOption, person: Person) -> None:
+    """Show what is known about a person; never his templates."""
+    found: dict[str, Any] = {**session.client.persons.get(gallery, person)}
+    if not session.as_json:
+        found["faces"] = [f"{face['id']} (quality {face['quality']:.2f})" for face in found["faces"]]
+    session.fields(found)
+
+
+@persons.command("set")
+@online
+def set_person(  # noqa: PLR0913, PLR0917 - its arguments are the command's options
+    session: Session,
+    gallery: GalleryOption,
+    person: Person,
+    name: Annotated[str | None, typer.Option(help="how people call him")] = None,
+    external_id: Annotated[str | None, typer.Option(help="his id in your own system")] = None,
+    tags: Annotated[str | None, typer.Option(help="such as visitor,press")] = None,
+    groups: Annotated[str | None, typer.Option(help="whose rules hold for him, such as staff,night-shift")] = None,
+    attributes: Annotated[list[str] | None, typer.Option("--attribute", help="NAME=VALUE; repeat it")] = None,
+    valid_from: Moment = None,
+    valid_until: Moment = None,
+    expires_at: Moment = None,
+    consent: Annotated[str | None, typer.Option(help="where his consent is on record")] = None,
+    clear: Annotated[list[str] | None, typer.Option(help="remove this field; repeat it")] = None,
+) -> None:
+    """Make a person, or change what is known about him; what is not named stays.
+
+    Example: likeness persons set --gallery staff ada --name "Ada Lovelace" --groups staff --expires-at 2027-12-31
+    """
+    given: dict[str, Any] = {
+        "name": name,
+        "external_id": external_id,
+        "tags": _words(tags),
+        "groups": _words(groups),
+        "attributes": dict(_pair(one) for one in attributes) if attributes else None,
+        "valid_from": _time(valid_from),
+        "valid_until": _time(valid_until),
+        "expires_at": _time(expires_at),
+        "consent": {"reference": consent} if consent else None,
+    }
+    unknown = set(clear or ()) - set(given)
+    if unknown:
+        raise InvalidField(f"--clear takes {', '.join(given)}.")
+    said = {field: value for field, value in given.items() if value is not None} | dict.fromkeys(clear or ())
+    fields: PersonFields = said  # type: ignore[assignment] # the names are those
+    session.fields(session.client.persons.put(gallery, person, **fields))
+
+
+@persons.command("erase")
+@online
+def erase_person(session: Session, gallery: GalleryOption, person: Person, yes: Yes = False) -> None:
+    """Erase a person with all that is kept of him, for good; says what it was."""
+    confirm(f"Erase {person} from {gallery} for good?", yes=yes)
+    erased = session.client.persons.erase(gallery, person)
+    session.fields(erased)
+
+
+@persons.command("merge")
+@online
+def merge_persons(
+    session: Session,
+    gallery: GalleryOption,
+    person: Person,
+    other: Annotated[str, typer.Argument(metavar="OTHER", help="who is the same; gone afterwards")],
+    yes: Yes = False,
+) -> None:
+    """Give the faces of OTHER to PERSON, because they are one."""
+    confirm(f"Give the faces of {other} to {person}, and erase {other}?", yes=yes)
+    merged = session.client.persons.merge(gallery, person, other)
+    warnings = "".join(f"\n  {warning['code']}: {warning['detail']}" for warning in merged["warnings"])
+    session.give(merged, f"{person} has {len(merged['faces'])} faces; {other} is gone.{warnings}")
+
+
+@erasures.command("export")
+@online
+def export_erasures(session: Session, output_file: Annotated[Path, typer.Argument(metavar="FILE")]) -> None:
+    """Write the log of erasures to a file, to be kept beside the backups."""
+    size = session.client.persons.export_erasures(output_file)
+    session.give({"file": str(output_file), "bytes": size}, f"{output_file}: {size:,} bytes")
+
+
+@erasures.command("replay")
+@online
+def replay_erasures(
+    session: Session, log: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False)]
+) -> None:
+    """After a restore: erase again whom the log names."""
+    session.fields(session.client.persons.replay_erasures(log))
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask a person; a script says --yes."""
+    if yes:
+        return
+    if not output.notes.is_terminal:
+        raise InvalidField(f"{question} Say --yes where nobody can be asked.")
+    typer.confirm(question, abort=True, err=True)
+
+
+@contextmanager
+def zipped(folder: Path) -> Iterator[Path]:
+    """A folder of people as a ZIP file, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="likeness-") as scratch:
+        path = Path(scratch) / "photos.zip"
+        # photos are compressed already; a camera's clock may stand at 1970, which a ZIP cannot say
+        with zipfile.ZipFile(path, "w", strict_timestamps=False) as archive:
+            for file in photos_of(folder):
+                name = str(file.relative_to(folder)).encode(errors="backslashreplace").decode()
+                archive.write(file, name)
+        yield path
+
+
+def photos_of(folder: Path) -> list[Path]:
+    """The photos of a folder with a folder per person."""
+    found = sorted(path for path in folder.glob("*/*") if path.suffix.lower() in PHOTO_SUFFIXES)
+    if not found:
+        raise InvalidField(f"{folder} holds no photos: it needs a folder of JPEG, PNG or WebP files per person.")
+    return found
+
+
+def _words(text: str | None) -> list[str] | None:
+    return None if text is None else [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _pair(text: str) -> tuple[str, str | int | float | bool]:
+    """A number, true and false are what they look like; everything else is text."""
+    name, found, value = text.partition("=")
+    if not found or not name:
+        raise InvalidField(f"--attribute takes NAME=VALUE, not {text!r}.")
+    try:
+        read = json.loads(value)
+    except ValueError:
+        read = value
+    return name, read if isinstance(read, int | float) else value
+
+
+def _time(value: datetime | None) -> str | None:
+    return None if value is None else f"{value.isoformat()}Z"

@@ -1,0 +1,91 @@
+"""What may be said beside the files of a request; what is left out is the gateway's to choose (docs/api.md)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+
+class EnrolmentOptions(TypedDict, total=False):
+    device: str
+    priority: str
+
+
+class VerificationOptions(TypedDict, total=False):
+    policy: str
+    liveness: str
+    liveness_session: str
+    device: str
+    priority: str
+
+
+class RecognitionOptions(VerificationOptions, total=False):
+    top_k: int
+    thorough: bool
+
+
+class GalleryRules(TypedDict, total=False):
+    lookalikes: str
+    templates_per_person: int
+    liveness: str
+    access: Mapping[str, Any]
+
+
+class NewGalleryOptions(GalleryRules, total=False):
+    model: str
+
+
+class PersonFields(TypedDict, total=False):
+    """Null removes a field; one that is left out stays."""
+
+    name: str | None
+    external_id: str | None
+    tags: Sequence[str] | None
+    groups: Sequence[str] | None
+    attributes: Mapping[str, str | int | float | bool] | None
+    valid_from: str | None
+    valid_until: str | None
+    expires_at: str | None
+    consent: Mapping[str, str] | None
+
+
+class PersonFilter(TypedDict, total=False):
+    q: str
+    tag: str
+    group: str
+    external_id: str
+
+
+class StyleOptions(TypedDict, total=False):
+    """Of a stylisation; those below `preset` are for `mode="fine"`."""
+
+    mode: str
+    size: int
+    format: str
+    strength: float
+    colours: str
+    tiled: bool
+    style_weights: list[float]
+    priority: str
+    preset: str
+    steps: int
+    optimiser: str
+    learning_rate: float
+    levels: int
+    alpha: float
+    beta: float
+    tv_weight: float
+    content_layers: dict[str, float]
+    style_layers: dict[str, float]
+    pooling: str
+    init: str
+    seed: int
+    preview_every: int
+
+
+class AuditFilter(TypedDict, total=False):
+    since: str
+    until: str
+    gallery: str
+    person: str
+    device: str
+    action: str
+    order: str
