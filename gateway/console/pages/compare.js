@@ -1,0 +1,101 @@
+// Two photos: one person or two? Nothing is stored.
+
+import { form, get } from "../api.js";
+import { announce, h, replace } from "../dom.js";
+import { run } from "../jobs.js";
+import { photoPicker } from "../parts/photo.js";
+import { scoreChart } from "../parts/score_chart.js";
+import { button, field, formOf, heading, notice, select } from "../parts/ui.js";
+import { mood, words } from "../parts/words.js";
+import { session } from "../session.js";
+
+const POLICIES = [
+  ["verify-fmr-1e-3", "Lenient: 1 false match in 1,000"],
+  ["verify-fmr-1e-4", "Balanced: 1 false match in 10,000"],
+  ["verify-fmr-1e-5", "Strict: 1 false match in 100,000"],
+];
+
+export default async function compare({ signal }) {
+  const { models } = await get("/v1/models", { signal });
+  const result = h("section", { class: "stack", "aria-label": "Result", "aria-live": "polite" });
+  const pickers = ["First photo", "Second photo"].map((label) =>
+    photoPicker({ label, signal, hint: "One face, from the front", onpick: () => replace(result) }),
+  );
+  const status = h("div", { class: "status" });
+  const send = async (fields) => {
+    const [image_a, image_b] = pickers.map((picker) => picker.file);
+    if (!image_a || !image_b) return replace(status, notice("warn", h("p", {}, "Choose two photos first.")));
+    replace(result);
+    const chosen = Object.fromEntries(fields);
+    const job = await run("/v1/comparisons", form({ image_a, image_b, ...chosen }), { signal });
+    const model =
+      models.find((one) => one.digest === job.model?.digest) ?? models.find((one) => one.name === chosen.model);
+    showBoxes(pickers, job.result);
+    replace(result, outcomeOf(job.result, model, signal));
+    announce(words(job.result.verdict));
+  };
+  return [
+    heading("Compare", { intro: "Two photos, one question: is it the same person? Neither photo is kept." }),
+    formOf(
+      send,
+      { class: "stack", status },
+      h(
+        "div",
+        { class: "pair" },
+        pickers.map((picker) => picker.element),
+      ),
+      h(
+        "div",
+        { class: "row" },
+        field("Policy", select("policy", POLICIES, { value: "verify-fmr-1e-4" })),
+        field(
+          "Face model",
+          select(
+            "model",
+            models.map((model) => [model.name, `${model.name}: ${model.description}`]),
+          ),
+        ),
+        button("Compare", null, { kind: "primary", type: "submit", name: "compare" }),
+      ),
+      status,
+    ),
+    result,
+  ];
+}
+
+function showBoxes(pickers, result) {
+  for (const [picker, face] of [
+    [pickers[0], result.face_a],
+    [pickers[1], result.face_b],
+  ]) {
+    if (face) picker.show([{ box: face.box, good: face.quality.issues.length === 0 }], "The face that was compared");
+  }
+}
+
+function outcomeOf(result, model, signal) {
+  const kind = { good: "good", bad: "bad" }[mood(result.verdict)] ?? "warn";
+  const texts = { match: "The same person", no_match: "Different people" };
+  const verdict = h(
+    "div",
+    { class: `verdict verdict-${kind}` },
+    h("h2", { class: "verdict-word" }, texts[result.verdict] ?? words(result.verdict)),
+    h(
+      "p",
+      {},
+      result.reason ??
+        `By the policy ${result.policy}: a score of ${result.threshold.toFixed(3)} or more counts as a match.`,
+    ),
+  );
+  if (result.score === null || result.score === undefined) {
+    const text = "The score itself is for keys with the scope “scores:read”.";
+    return [
+      verdict,
+      ["match", "no_match"].includes(result.verdict) && !session.may("scores:read") && h("p", { class: "hint" }, text),
+    ];
+  }
+  if (!model?.false_match_rates?.length) return [verdict, h("p", {}, `Score ${result.score.toFixed(3)}`)];
+  return [
+    verdict,
+    h("div", { class: "card" }, scoreChart({ model, score: result.score, threshold: result.threshold, signal })),
+  ];
+}

@@ -1,0 +1,225 @@
+// One person: what is known of him, the faces he is recognised by, merging and erasing.
+
+import { at, get, post, put, remove } from "../api.js";
+import { announce, h } from "../dom.js";
+import { ask, tell } from "../parts/dialog.js";
+import { badge, button, empty, facts, field, formOf, heading, input, load, notice } from "../parts/ui.js";
+import { instant, local, percent, when, words } from "../parts/words.js";
+import { go } from "../router.js";
+import { session } from "../session.js";
+import { idInput } from "./galleries.js";
+
+const GOOD_QUALITY = 0.5;
+
+export default function person({ params, signal }) {
+  const { gallery, person: id } = params;
+  const path = at`/v1/galleries/${gallery}/persons/${id}`;
+  const place = h("div", { class: "stack" });
+  const reload = () =>
+    load(place, signal, async () => contentOf(await get(path, { signal }), { path, signal, reload }));
+  reload();
+  return [
+    heading(id, {
+      back: { path: at`/galleries/${gallery}`, label: gallery },
+      actions: [
+        session.may("enrol") &&
+          h(
+            "a",
+            {
+              class: "button button-primary",
+              href: `#${at`/galleries/${gallery}/enrol`}?person=${encodeURIComponent(id)}`,
+            },
+            "Add a face",
+          ),
+        session.may("admin") && button("Merge", () => merge({ gallery, id, path, signal, reload })),
+        session.may("admin") &&
+          button("Erase", () => erase({ gallery, id, path, signal }), { kind: "danger", name: "trash" }),
+      ].filter(Boolean),
+    }),
+    place,
+  ];
+}
+
+function contentOf(found, context) {
+  return [
+    h(
+      "section",
+      { class: "card stack" },
+      h("h2", {}, "Details"),
+      detailsOf(found),
+      session.may("enrol") && editorOf(found, context),
+    ),
+    h("section", { class: "stack" }, h("h2", {}, `Faces (${found.faces.length})`), facesOf(found, context)),
+  ];
+}
+
+function detailsOf(found) {
+  const list = (values) =>
+    values?.length > 0 &&
+    h(
+      "span",
+      { class: "badges" },
+      values.map((one) => badge("plain", one)),
+    );
+  return facts([
+    ["Name", found.name],
+    ["External id", found.external_id],
+    ["Tags", list(found.tags)],
+    ["Groups", list(found.groups)],
+    ["Valid from", when(found.valid_from)],
+    ["Valid until", when(found.valid_until)],
+    ["Erased automatically", when(found.expires_at)],
+    [
+      "Consent",
+      found.consent && `${found.consent.reference}${found.consent.given_at ? `, ${when(found.consent.given_at)}` : ""}`,
+    ],
+    ...Object.entries(found.attributes ?? {}).map(([name, value]) => [name, String(value)]),
+    ["Since", when(found.created_at)],
+  ]);
+}
+
+const LISTS = (text) => [...new Set(text.split(/[\s,]+/).filter(Boolean))];
+
+function editorOf(found, { path, signal, reload }) {
+  const status = h("div", { class: "status", "aria-live": "polite" });
+  const moment = (name, label, hint) =>
+    field(label, input(name, { type: "datetime-local", value: local(found[name]) }), { hint });
+  const save = async (fields) => {
+    const consent = fields.get("consent").trim();
+    await put(
+      path,
+      {
+        name: fields.get("name").trim() || null,
+        external_id: fields.get("external_id").trim() || null,
+        tags: LISTS(fields.get("tags")),
+        groups: LISTS(fields.get("groups")),
+        valid_from: instant(fields.get("valid_from")),
+        valid_until: instant(fields.get("valid_until")),
+        expires_at: instant(fields.get("expires_at")),
+        consent: consent ? { ...found.consent, reference: consent } : null,
+      },
+      { signal },
+    );
+    await reload();
+    announce("Saved");
+  };
+  return h(
+    "details",
+    {},
+    h("summary", {}, "Change"),
+    formOf(
+      save,
+      { status, class: "stack editor" },
+      h(
+        "div",
+        { class: "fields" },
+        field("Name", input("name", { value: found.name ?? "", maxlength: 200 })),
+        field("External id", input("external_id", { value: found.external_id ?? "", maxlength: 200 })),
+        field("Tags", input("tags", { value: (found.tags ?? []).join(", ") }), { hint: "Separated by commas" }),
+        field("Groups", input("groups", { value: (found.groups ?? []).join(", ") }), { hint: "Who may pass where" }),
+        moment("valid_from", "Valid from"),
+        moment("valid_until", "Valid until", "Denied afterwards; the faces stay"),
+        moment("expires_at", "Erase automatically", "Faces and record are gone afterwards"),
+        field("Consent", input("consent", { value: found.consent?.reference ?? "" }), {
+          hint: "Where it is on record",
+        }),
+      ),
+      status,
+      h("div", { class: "actions" }, button("Save", null, { kind: "primary", type: "submit" })),
+    ),
+  );
+}
+
+function facesOf(found, { path, signal, reload }) {
+  if (found.faces.length === 0) {
+    return empty("person", "No face yet", h("p", {}, "Without one nobody is recognised: add a photo."));
+  }
+  const forget = (face) => async () => {
+    const done = await ask("Forget this face?", {
+      signal,
+      kind: "danger",
+      confirm: "Forget it",
+      body: [h("p", {}, "The person stays, known by the other faces.")],
+      action: async () => {
+        await remove(`${path}/faces/${encodeURIComponent(face.id)}`, { signal });
+        return true;
+      },
+    });
+    if (done) reload();
+  };
+  return h(
+    "ul",
+    { class: "cards" },
+    found.faces.map((face) =>
+      h(
+        "li",
+        { class: "card face-card" },
+        h(
+          "div",
+          { class: "face-quality", vars: { "--part": face.quality } },
+          h("span", { class: "number" }, percent(face.quality)),
+        ),
+        h(
+          "div",
+          {},
+          h(
+            "p",
+            {},
+            badge(
+              face.quality >= GOOD_QUALITY ? "good" : "warn",
+              face.quality >= GOOD_QUALITY ? "Good quality" : "Weak quality",
+            ),
+          ),
+          h("p", { class: "hint" }, when(face.created_at)),
+          session.may("enrol") &&
+            h("button", { class: "link", type: "button", onclick: forget(face) }, "Forget this face"),
+        ),
+      ),
+    ),
+  );
+}
+
+async function merge({ gallery, id, path, signal, reload }) {
+  const from = idInput("from");
+  const done = await ask(`Merge somebody into ${id}`, {
+    signal,
+    confirm: "Merge",
+    body: [
+      h(
+        "p",
+        {},
+        `When one person was enrolled twice: the faces of the other one become ${id}'s, and the other one is erased.`,
+      ),
+      field("Id of the other one", from, { hint: `In the gallery ${gallery}` }),
+    ],
+    action: (fields) => post(`${path}/merge`, { from: fields.get("from") }, { signal }),
+  });
+  if (done) {
+    reload();
+    announce("Merged");
+  }
+}
+
+async function erase({ gallery, id, path, signal }) {
+  const report = await ask(`Erase ${id}?`, {
+    signal,
+    kind: "danger",
+    confirm: "Erase for ever",
+    body: [
+      h(
+        "p",
+        {},
+        "All faces, results, uploads and events of this person are erased, on every worker. This cannot be undone.",
+      ),
+      h("p", { class: "hint" }, "A backup that is restored later still has them until the erasure log is replayed."),
+    ],
+    action: async () => (await remove(path, { signal })) ?? {},
+  });
+  if (!report) return;
+  const entries = Object.entries(report).filter(([, value]) => ["string", "number"].includes(typeof value));
+  await tell(`${id} is erased`, [
+    notice("good", h("p", {}, "Nothing that identifies this person is left. Keep this report if you must prove it.")),
+    facts(entries.map(([name, value]) => [words(name), name.endsWith("_at") ? when(value) : String(value)])),
+  ]);
+  go(at`/galleries/${gallery}`);
+}

@@ -1,0 +1,82 @@
+// The latest events of a door: from the audit, when the key may read it, otherwise what this page has seen.
+
+import { at, get } from "../api.js";
+import { h, replace, sleep } from "../dom.js";
+import { session } from "../session.js";
+import { badge } from "./ui.js";
+import { clock, mood, words } from "./words.js";
+
+const READ = 50; // entries
+const SHOWN = 8; // visits
+const READ_MS = 2000;
+const SAME_MS = 10_000; // one person who stands there is one event
+
+/** A list that `add(decision)` fills, or the audit. */
+export function eventLog(place, { gallery, device, signal }) {
+  const audited = session.may("audit:read");
+  const list = h("ol", { class: "events" }, h("li", { class: "hint" }, "Nothing yet."));
+  const source = audited ? `From the audit of ${device}` : "What this page has seen";
+  replace(place, h("h2", {}, "Latest events"), h("p", { class: "hint" }, source), list);
+  const seen = [];
+  if (audited) follow(list, { gallery, device, signal });
+  return { add: audited ? () => {} : (decision) => remember(list, seen, decision) };
+}
+
+function remember(list, seen, decision) {
+  if (decision.kind === "nobody") return;
+  seen.unshift({ at: decision.at, kind: decision.kind, text: decision.name ?? words(decision.reason) });
+  seen.length = Math.min(seen.length, READ);
+  show(list, visits(seen));
+}
+
+/** Frame after frame of one who stands there is one visit; newest first, as they come. */
+function visits(events) {
+  const found = [];
+  for (const event of events) {
+    const later = found.at(-1);
+    const same = later && later.kind === event.kind && later.text === event.text;
+    if (same && Date.parse(later.since) - Date.parse(event.at) < SAME_MS) {
+      later.since = event.at;
+      later.frames += 1;
+    } else found.push({ ...event, since: event.at, frames: 1 });
+  }
+  return found.slice(0, SHOWN);
+}
+
+const show = (list, found) => replace(list, found.map(entry));
+
+async function follow(list, { gallery, device, signal }) {
+  const names = await namesOf(gallery, signal).catch(() => new Map());
+  while (!signal.aborted) {
+    try {
+      const query = { gallery, device, action: "recognition", limit: READ };
+      const { entries } = await get("/v1/audit", { query, signal, tries: 1 });
+      const told = entries
+        .filter((one) => one.reason !== "no_face")
+        .map((one) => ({
+          at: one.at,
+          kind: one.decision ?? one.outcome,
+          text: names.get(one.person) ?? words(one.reason ?? one.outcome),
+        }));
+      if (told.length) show(list, visits(told));
+    } catch {
+      if (signal.aborted) return; // otherwise the next round tries again; the list stays as it is
+    }
+    await sleep(READ_MS, signal).catch(() => {});
+  }
+}
+
+/** uid -> name, of the first people of a gallery: the audit knows pseudonyms only. */
+async function namesOf(gallery, signal) {
+  const { persons } = await get(at`/v1/galleries/${gallery}/persons`, { query: { limit: 1000 }, signal });
+  return new Map(persons.map((person) => [person.uid, person.name ?? person.id]));
+}
+
+const entry = ({ at: time, kind, text, frames }) =>
+  h(
+    "li",
+    {},
+    h("time", { datetime: time, class: "number" }, clock(time)),
+    badge(mood(kind), words(kind)),
+    h("span", {}, text, frames > 1 && h("span", { class: "hint" }, ` · ${frames} times`)),
+  );
