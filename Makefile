@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup weights demo up down test check lint format bench accuracy gallery clean
+.PHONY: help setup weights demo up down test check lint format examples openapi bench accuracy gallery client clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,12 @@ format: $(READY) ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+examples: weights ## record the examples of the API's contract from a running system
+	$(BIN)/python -m tests.e2e.record_examples
+
+openapi: $(READY) ## write the API's contract to docs/openapi.json, whose changes a review should see
+	$(BIN)/python -m tests.unit.gateway.test_openapi_snapshot
+
 bench: weights ## measure speed beside what a user would pick instead; writes docs/benchmarks.md
 	$(BIN)/python -m tests.benchmarks
 
@@ -54,6 +60,9 @@ accuracy: weights ## measure accuracy on LFW's photos (DATA=folder); writes docs
 
 gallery: weights ## paint photos after paintings with every preset; writes docs/style-gallery.md
 	$(BIN)/python -m tests.gallery
+
+client: $(READY) ## make the synchronous client out of the asynchronous one
+	$(BIN)/python -m tests.sync_client
 
 clean: ## remove what the targets above made here (not the weights cache)
 	rm -rf $(VENV) .likeness demo-output .mypy_cache .ruff_cache .pytest_cache

@@ -10,6 +10,7 @@ from gateway.context import caller, services
 from gateway.operations import Operation, accepts_job, operation
 from gateway.responses import Document, accept, document
 from shared.errors import ModelInUse
+from shared.ml.face.catalogue import ModelCard
 from shared.schemas import JobType, Priority, RegistrationPayload
 
 blueprint = APIBlueprint("models", __name__, url_prefix="/v1/models")
@@ -22,11 +23,19 @@ class Registration(Body):
     weights: WeightsFile
 
 
+class ScoreRate(Document):
+    score: float = Field(description="cosine similarity")
+    rate: float = Field(description="false match rate: the part of pairs of different people that reach the score")
+
+
 class ModelDocument(Document):
     name: str
     digest: str = Field(description="changes with anything that changes the model's embeddings")
     dimensions: int
     description: str
+    false_match_rates: list[ScoreRate] = Field(description="what its scores mean, the loosest first")
+    measured_on: str = Field(description="the pairs that the false match rates were measured on")
+    source: str = Field(description="where that is written down")
 
 
 class ModelList(Document):
@@ -38,11 +47,7 @@ class ModelList(Document):
 def list_models() -> Response:
     """List the face models."""
     cards = services().face_models.cards(caller().tenant)
-    views = [
-        ModelDocument(name=card.name, digest=card.digest, dimensions=card.dimensions, description=card.description)
-        for card in cards
-    ]
-    return document(ModelList(models=views))
+    return document(ModelList(models=[_view(card) for card in cards]))
 
 
 @blueprint.delete("/<id:model>")
@@ -70,4 +75,16 @@ def register_model() -> Response:
         {"manifest": sent.manifest, "weights": sent.weights},
         lambda keys: RegistrationPayload(manifest_key=keys["manifest"], weights_key=keys["weights"]),
         Priority.INTERACTIVE,
+    )
+
+
+def _view(card: ModelCard) -> ModelDocument:
+    return ModelDocument(
+        name=card.name,
+        digest=card.digest,
+        dimensions=card.dimensions,
+        description=card.description,
+        false_match_rates=[ScoreRate(score=score, rate=rate) for rate, score in card.curve.points],
+        measured_on=card.curve.data,
+        source=card.curve.source,
     )

@@ -7,8 +7,8 @@ from flask import Response, redirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from gateway.context import services
-from gateway.errors import problem
 from gateway.operations import Operation, operation
+from gateway.problems import problem
 from gateway.responses import Document, document
 from shared.errors import Unavailable
 from shared.queue import Queue
@@ -43,7 +43,7 @@ def readyz() -> Response:
 @operation(Operation({302: None}, public=True))
 def root() -> BaseResponse:
     """To where a person can start."""
-    return redirect("/docs")
+    return redirect("/console")
 
 
 def _missing() -> Iterator[str]:

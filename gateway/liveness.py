@@ -9,7 +9,7 @@ from pydantic import Field
 from gateway.auth import Scope
 from gateway.bodies import Body, ImageFiles, read_body
 from gateway.context import caller, context, services
-from gateway.errors import Forbidden
+from gateway.errors import RateLimited
 from gateway.operations import Operation, operation
 from gateway.responses import Document, JobDocument, accept, document, optional
 from shared.errors import ImageTooLarge
@@ -20,6 +20,7 @@ from shared.schemas import Id, JobType, LivenessCheckPayload, LivenessState, Mod
 
 blueprint = APIBlueprint("liveness", __name__, url_prefix="/v1/liveness-sessions")
 
+CHECKING = (Scope.VERIFY, Scope.RECOGNISE)
 FRAME_PIXELS = 1920 * 1080
 ADVICE = (
     "JPEG, the face at least 100 px wide, five to ten frames for each second from the first look into the camera to "
@@ -61,37 +62,29 @@ class SessionDocument(Document):
 
 
 @blueprint.post("")
-@operation(Operation({201: SessionDocument}, body=NewSession, body_optional=True, problems=(403, 404)))
+@operation(Operation({201: SessionDocument}, scopes=CHECKING, body=NewSession, body_optional=True, problems=(404,)))
 def create_session() -> Response:
-    """Make a liveness session: a random challenge that can be answered once, within three minutes.
-
-    For keys with the scope `verify` or `recognise`.
-    """
-    _require_scope()
+    """Make a liveness session: a random challenge that can be answered once, within three minutes."""
     sent = read_body(NewSession, optional=True)
+    _limit()
     made = services().liveness.create(caller().tenant, Challenge.random().actions, _model(sent.gallery))
     return document(_view(made), 201, headers={"Location": f"/v1/liveness-sessions/{made.id}"})
 
 
 @blueprint.get("/<id:session>")
-@operation(Operation({200: SessionDocument}, problems=(403,)))
+@operation(Operation({200: SessionDocument}, scopes=CHECKING))
 def get_session(session: str) -> Response:
-    """Read a liveness session.
-
-    For keys with the scope `verify` or `recognise`.
-    """
-    _require_scope()
+    """Read a liveness session."""
     return document(_view(services().liveness.get(caller().tenant, session)))
 
 
 @blueprint.post("/<id:session>/frames")
-@operation(Operation({200: JobDocument, 202: JobDocument}, body=Frames, waits=True, problems=(403, 409)))
+@operation(Operation({200: JobDocument, 202: JobDocument}, scopes=CHECKING, body=Frames, waits=True, problems=(409,)))
 def check_frames(session: str) -> Response:
     """Answer a session's challenge with the frames of a camera.
 
-    A session takes frames once. For keys with the scope `verify` or `recognise`.
+    A session takes frames once.
     """
-    _require_scope()
     sent, tenant = read_body(Frames), caller().tenant
     services().liveness.get(tenant, session)  # before any picture is looked at
     pictures = {f"frame-{number:02d}": data for number, data in enumerate(sent.frames)}
@@ -109,9 +102,14 @@ def check_frames(session: str) -> Response:
         )
 
 
-def _require_scope() -> None:
-    if not caller().may(Scope.RECOGNISE) and not caller().may(Scope.VERIFY):
-        raise Forbidden(Scope.VERIFY.value)
+def _limit() -> None:
+    """Raises RateLimited."""
+    most = context().settings.rates.liveness_per_minute
+    if seconds := services().liveness.count(caller().id, most):
+        raise RateLimited(
+            f"This key may make {most:,} liveness sessions a minute. Wait, or ask for a higher limit.",
+            retry_after=seconds,
+        )
 
 
 def _model(gallery: str | None) -> Model:

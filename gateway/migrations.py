@@ -18,6 +18,7 @@ from gateway.bodies import Body, ImageFile, read_body
 from gateway.context import caller, context, services
 from gateway.operations import Operation, accepts_job, operation
 from gateway.responses import Document, accept, document
+from gateway.telling import tell
 from shared.errors import Conflict, MigrationIncomplete, MigrationNotFound, MigrationUnderWay
 from shared.jobs import NewJob
 from shared.schemas import Gallery, Id, JobType, Migration, MigrationState, Model, Priority, ReembeddingPayload
@@ -75,13 +76,15 @@ def start_migration(gallery: str) -> Response:
         )
         return found.model_copy(update={"migration": new})
 
+    begin(services().galleries.get_gallery(tenant, gallery))  # only what will be done is told
+    tell("migration.started", gallery=gallery, model=target.digest)
     changed = services().galleries.update_gallery(tenant, gallery, begin)
     view = _view(tenant, changed)
     return document(view, 201, headers={"Location": f"/v1/galleries/{gallery}/migrations/{view.id}"})
 
 
 @blueprint.get("/<id:migration>")
-@operation(Operation({200: MigrationDocument}))
+@operation(Operation({200: MigrationDocument}, scopes=(Scope.ENROL, Scope.ADMIN)))
 def get_migration(gallery: str, migration: str) -> Response:
     """Read how far a migration is, and who still needs a photo."""
     tenant = caller().tenant
@@ -180,6 +183,7 @@ def _end(gallery: str, migration: str, state: MigrationState, otherwise: str) ->
     found = galleries.update_gallery(tenant, gallery, ending)
     under_way = _require(found, migration)
     goes = under_way.source if found.model == under_way.target else under_way.target
+    tell("migration.ended", gallery=gallery, migration=migration, model=goes.digest)  # whose templates are deleted
     galleries.delete_model_templates(tenant, gallery, goes.digest)
     galleries.update_gallery(tenant, gallery, ended)
     return Response(status=204)
@@ -196,8 +200,10 @@ def _change(gallery: str, migration: str, step: Callable[[Migration], dict[str, 
         moved = under_way.model_copy(update={"state": new["state"]})
         return found.model_copy(update={"model": new["model"], "migration": moved})
 
-    tenant = caller().tenant
-    return document(_view(tenant, services().galleries.update_gallery(tenant, gallery, change)))
+    tenant, galleries = caller().tenant, services().galleries
+    model = change(galleries.get_gallery(tenant, gallery)).model  # only what will be done is told
+    tell("migration.changed", gallery=gallery, migration=migration, model=model.digest)
+    return document(_view(tenant, galleries.update_gallery(tenant, gallery, change)))
 
 
 def _require(gallery: Gallery, migration: str) -> Migration:

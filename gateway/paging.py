@@ -23,12 +23,14 @@ class TimePage(Body):
     limit: int = Field(50, ge=1, le=200, description="most of them on the page")
 
 
-def read_page(recent: Callable[[float | None, int], list[T]]) -> tuple[list[T], str | None]:
+def read_page(
+    recent: Callable[[float | None, int], list[T]], page: TimePage | None = None
+) -> tuple[list[T], str | None]:
     """What the request's query asks for, and the cursor of the next page; None on the last one.
 
-    `recent` gives at most so many, newest first, from before a time.
+    `recent` gives at most so many, newest first, from before a time. `page` is the query where it was read already.
     """
-    page = read_query(TimePage)
+    page = page or read_query(TimePage)
     found = recent(float(page.cursor) if page.cursor else None, page.limit + 1)
     shown = found[: page.limit]
     return shown, f"{shown[-1].created_at:.6f}" if len(found) > page.limit else None

@@ -1,6 +1,5 @@
 """`/v1/styles`: the paintings, looks and own pictures that a picture can be stylised after."""
 
-import hashlib
 from datetime import datetime
 from itertools import islice
 from typing import Annotated
@@ -9,11 +8,12 @@ from apiflask import APIBlueprint
 from flask import Response
 from pydantic import Field, StringConstraints
 
-from gateway.auth import Scope
+from gateway.auth import PAINTING, Scope
 from gateway.bodies import Body, ImageFile, read_body, read_query
 from gateway.context import caller, context, services
+from gateway.downloads import sent
 from gateway.operations import Operation, operation
-from gateway.responses import Document, document, optional, picture
+from gateway.responses import Document, document, optional
 from shared.schemas import Id, StyleMode
 from shared.styles import Credits, Style, StyleKind, StylePicture
 
@@ -63,7 +63,7 @@ class StyleList(Document):
 
 
 @blueprint.get("")
-@operation(Operation({200: StyleList}, query=StylePage))
+@operation(Operation({200: StyleList}, scopes=PAINTING, query=StylePage))
 def list_styles() -> Response:
     """List the styles: the paintings and looks that come with Likeness, then your own in the order of their ids."""
     page = read_query(StylePage)
@@ -91,7 +91,7 @@ def put_style(style: str) -> Response:
 
 
 @blueprint.get("/<id:style>")
-@operation(Operation({200: StyleDocument}))
+@operation(Operation({200: StyleDocument}, scopes=PAINTING))
 def get_style(style: str) -> Response:
     """Read a style: title, artist, year, licence."""
     return document(_view(services().styles.find(caller().tenant, style)))
@@ -109,19 +109,19 @@ def delete_style(style: str) -> Response:
 
 
 @blueprint.get("/<id:style>/image")
-@operation(Operation({200: "image/*"}))
+@operation(Operation({200: "image/*"}, scopes=PAINTING))
 def get_style_image(style: str) -> Response:
     """The picture of a style, as it was uploaded; looks have none."""
     found, data = services().styles.picture(caller().tenant, style)
-    return picture(data, found.media_type, hashlib.sha256(data).hexdigest())
+    return sent(data, found.media_type)
 
 
 @blueprint.get("/<id:style>/thumbnail")
-@operation(Operation({200: "image/jpeg"}))
+@operation(Operation({200: "image/jpeg"}, scopes=PAINTING))
 def get_style_thumbnail(style: str) -> Response:
     """A small picture of a style; of a look, what it makes of a photo."""
     data = services().styles.thumbnail(caller().tenant, style)
-    return picture(data, "image/jpeg", hashlib.sha256(data).hexdigest())
+    return sent(data, "image/jpeg")
 
 
 def _view(style: Style) -> StyleDocument:

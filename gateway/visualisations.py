@@ -12,12 +12,13 @@ from gateway.context import context
 from gateway.operations import accepts_job
 from gateway.responses import accept
 from shared.errors import InvalidField
-from shared.ml.style.options import LAYERS, check_layers
+from shared.ml.style.options import LAYERS, Method, check_layers
 from shared.schemas import JobType, Priority, VisualisationKind, VisualisationPayload
 
 blueprint = APIBlueprint("visualisations", __name__, url_prefix="/v1/visualisations")
 
 MOST_UNITS = 24
+COUNT = 9  # units on a sheet, where none are named
 
 
 def _known_layer(layer: str) -> str:
@@ -29,7 +30,7 @@ Layer = Annotated[str, Field(json_schema_extra={"enum": list(LAYERS)}), AfterVal
 Units = Annotated[
     tuple[Annotated[int, Field(ge=0, lt=512, strict=True)], ...], Field(min_length=1, max_length=MOST_UNITS)
 ]
-UNITS_ARE = f"a JSON list of up to {MOST_UNITS} numbers of units, such as [3, 17]; default: the nine most telling ones"
+UNITS_ARE = f"a JSON list of up to {MOST_UNITS} numbers of units, such as [3, 17]; default: the most telling ones"
 
 
 class Visualisation(Body):
@@ -40,6 +41,12 @@ class Visualisation(Body):
     )
     layer: Layer | None = Field(None, description="of VGG-16; needed with kind units, and only there")
     units: Annotated[Units | None, JSON_LIST] = Field(None, description=UNITS_ARE)
+    count: int | None = Field(
+        None, ge=1, le=MOST_UNITS, description="an integer: how many of the most telling units to choose; default: 9"
+    )
+    method: Method | None = Field(
+        None, description="how to go back from a unit to the pixels: guided (the default) or deconvnet"
+    )
     seed: int | None = Field(None, ge=0, lt=2**32, description="of the noise that kinds content and style begin with")
 
     @model_validator(mode="after")
@@ -47,8 +54,12 @@ class Visualisation(Body):
         of_units = self.kind is VisualisationKind.UNITS
         if of_units and self.layer is None:
             raise InvalidField(f"`layer` is needed with kind=units; the layers are: {', '.join(LAYERS)}.")
-        if not of_units and (self.layer is not None or self.units is not None):
-            raise InvalidField(f"`layer` and `units` are only for kind=units; kind={self.kind} shows five layers.")
+        if not of_units and any(value is not None for value in (self.layer, self.units, self.count, self.method)):
+            raise InvalidField(
+                f"`layer`, `units`, `count` and `method` are only for kind=units; kind={self.kind} shows five layers."
+            )
+        if self.units is not None and self.count is not None:
+            raise InvalidField("Send `units` or `count`: name the units, or have so many of them chosen.")
         if of_units and self.seed is not None:
             raise InvalidField("`seed` is only for kind=content and kind=style, which begin with noise.")
         return self
@@ -71,6 +82,8 @@ def visualise() -> Response:
             kind=sent.kind,
             layer=sent.layer,
             units=None if sent.units is None else tuple(dict.fromkeys(sent.units)),
+            count=sent.count or COUNT,
+            method=sent.method or Method.GUIDED,
             seed=sent.seed or 0,
         ),
         Priority.BULK,

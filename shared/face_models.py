@@ -7,7 +7,7 @@ models/{tenant}/{digest}/model.safetensors
 from collections.abc import Iterator
 from dataclasses import replace
 
-from shared.errors import ModelExists, ObjectNotFound, UnknownModel
+from shared.errors import ModelExists, ModelNotFound, ObjectNotFound, UnknownModel
 from shared.ml.face.catalogue import CATALOGUE, DEFAULT_MODEL, ModelCard, OperatingPoint
 from shared.ml.face.training.manifest import MANIFEST_FILE, MODEL_FILE, Manifest
 from shared.schemas import Model
@@ -58,7 +58,7 @@ class FaceModelStore:
             raise ModelExists(f"This model is registered already, as {known.name!r}.")
 
     def delete(self, tenant: str, digest: str) -> None:
-        """Raises UnknownModel."""
+        """Raises ModelNotFound."""
         folder = _folder(tenant, digest)
         self.get(tenant, digest)
         self._store.delete(f"{folder}{MANIFEST_FILE}")
@@ -68,14 +68,14 @@ class FaceModelStore:
         """A trained model and its weights, a safetensors file.
 
         Raises:
-            UnknownModel
+            ModelNotFound
         """
         folder = _folder(tenant, digest)
         try:
             manifest = Manifest.model_validate_json(self._store.get(f"{folder}{MANIFEST_FILE}"))
             return manifest, self._store.get(f"{folder}{MODEL_FILE}")
         except ObjectNotFound:
-            raise UnknownModel(f"There is no trained model with the digest {digest}.") from None
+            raise ModelNotFound(f"There is no trained model with the digest {digest}.") from None
 
     def _manifests(self, tenant: str) -> list[Manifest]:
         def read() -> Iterator[Manifest]:

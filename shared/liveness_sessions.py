@@ -2,6 +2,7 @@
 
     {prefix}liveness:{id}                   the session
     {prefix}liveness-frame:{tenant}:{digest}   the attempt that a frame's pixels were first seen in
+    {prefix}liveness-made:{key}                how many sessions an API key has made in this minute
 
 A session that passed keeps the embedding of the face that did, for three minutes more: the verification or
 recognition that names the session must show the same face. shared/liveness.lua has each atomic step.
@@ -26,6 +27,7 @@ from shared.schemas import LivenessState, Message, Model
 
 SESSION_S = 180  # to answer the challenge
 REDEEM_S = 180  # to use a session that passed
+_MINUTE_S = 60
 _CHECK_S = 600  # longer than a face job lives
 _REMEMBERED_S = 24 * 3600  # a frame that comes again within this is a recording
 
@@ -105,6 +107,24 @@ class LivenessSessions:
         pairs = (text for pair in fields.items() for text in pair)
         self._run(session.id, "create", int(session.expires_at), *pairs)
         return session
+
+    def count(self, key_id: str, most: int) -> float:
+        """Count a session that an API key makes; 0, or in how many seconds it may make one again.
+
+        Each session is a try with another challenge: who could have as many as he likes would wait for the one
+        that his recording answers.
+        """
+
+        def made() -> list[Any]:
+            name = f"{self._prefix}liveness-made:{key_id}"
+            with self._redis.pipeline() as pipe:
+                pipe.incr(name)
+                pipe.expire(name, _MINUTE_S, nx=True)
+                pipe.pttl(name)
+                return pipe.execute()
+
+        number, _, left_ms = self._call(made)
+        return left_ms / 1000 if most and number > most else 0.0
 
     def get(self, tenant: str, session_id: str) -> LivenessSession:
         """Raises LivenessSessionNotFound, also for another tenant's session and for one that is over."""

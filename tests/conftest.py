@@ -1,4 +1,4 @@
-"""A real Redis for the tests: Valkey as the embedded stack runs it, started once."""
+"""A real Redis for the tests: Valkey as the embedded stack runs it, started once; and the whole system."""
 
 import secrets
 from collections.abc import Iterator
@@ -12,6 +12,9 @@ from shared.embedded.ports import free_ports
 from shared.embedded.supervisor import Supervisor
 from shared.queue import connect
 from shared.settings import RedisSettings
+from tests.live_stack import running, stack
+
+__all__ = ["running", "stack"]  # fixtures for the folders below
 
 
 @pytest.fixture(scope="session")

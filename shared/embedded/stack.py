@@ -113,7 +113,7 @@ class Stack:
 
         say("starting the gateway and the workers, warming up the models")
         roles = {f"face-{number + 1}": "face" for number in range(self._face_workers)}
-        roles |= {role: role for role in ("style", "style-bulk", "housekeeping")}
+        roles |= {role: role for role in ("style", "style-bulk", "webhooks", "housekeeping")}
         run = self.home / "run"
         workers = [servers.worker(name, role, environment, run) for name, role in roles.items()]
         self.supervisor.start(servers.gateway(environment, url), *workers)

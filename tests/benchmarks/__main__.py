@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.benchmarks import bulk, faces, fast_style, large_pictures, peers, service, style_presets, styles
+from tests.benchmarks import auditing, bulk, faces, fast_style, large_pictures, peers, service, style_presets, styles
 from tests.pages import Page, choose
 
 PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
@@ -22,6 +22,8 @@ SECTIONS: Mapping[str, Callable[[], str]] = {
     "verification": service.verification,
     "bulk": bulk.beside_interactive,
     "thousand": bulk.thousand,
+    "audit-cost": auditing.cost,
+    "audit-queries": auditing.queries,
 }
 INTRODUCTION = """# Benchmarks
 

@@ -11,8 +11,10 @@ from typing import Any
 
 from PIL import Image
 
-from gateway.client.api import Client
+from gateway.client import Client
+from gateway.client.style_documents import Batch, Stylization
 from shared.embedded.stack import Stack
+from tests.benchmarks.service import UNLIMITED
 from tests.benchmarks.timing import table
 
 PHOTOS = Path(__file__).parents[1] / "data" / "faces"
@@ -26,25 +28,25 @@ def beside_interactive(calls: int = CALLS, size: int = INTERACTIVE_SIZE) -> str:
     """A fast stylisation and a verification with `Prefer: wait` over loopback, alone and while a batch is painted."""
     with (
         TemporaryDirectory() as folder,
-        Stack(Path(folder) / "stack") as info,
+        Stack(Path(folder) / "stack", settings=UNLIMITED) as info,
         Client(info.url, info.api_key) as client,
     ):
-        client.create_gallery("bench")
-        client.enrol("bench", "obama", PHOTOS / "obama-1.jpg")
+        client.galleries.create("bench")
+        client.faces.enrol("bench", "obama", PHOTOS / "obama-1.jpg")
         asks: dict[str, Callable[[], Any]] = {
             f"fast stylisation, {size} px": lambda: _painted(client, size),
-            "verification": lambda: client.verify("bench", "obama", PHOTOS / "obama-2.jpg"),
+            "verification": lambda: client.faces.verify("bench", "obama", PHOTOS / "obama-2.jpg").document,
         }
         for ask in asks.values():
             ask()
         alone = {name: _taken(ask, calls) for name, ask in asks.items()}
         batch = _begin_endless(client, Path(folder))
         _until(client, batch, lambda found: found["counts"]["done"] > 0)
-        done, started = client.batch(batch)["counts"]["done"], time.perf_counter()
+        done, started = client.batches.get(batch)["counts"]["done"], time.perf_counter()
         beside = {name: _taken(ask, calls) for name, ask in asks.items()}
         seconds = time.perf_counter() - started
-        rate = (client.batch(batch)["counts"]["done"] - done) / seconds
-        client.turn_batch(batch, "cancel")
+        rate = (client.batches.get(batch)["counts"]["done"] - done) / seconds
+        client.batches.cancel(batch)
         _until(client, batch, _finished)
     rows = [_row(name, alone[name], beside[name]) for name in asks]
     return (
@@ -64,13 +66,15 @@ def thousand(pictures: int = PICTURES, damaged: int = DAMAGED) -> str:
     ):
         photos = _photos(Path(folder) / "photos", pictures, damaged)
         started = time.perf_counter()
-        batch = client.create_batch(photos, STYLE, size=SMALL)["id"]
+        batch = client.batches.paint(photos, STYLE, size=SMALL)["id"]
         taken = time.perf_counter()
         _until(client, batch, _finished)
         done = time.perf_counter()
-        counts = client.batch(batch)["counts"]
-        errors = {item["name"]: item["error"]["code"] for item in client.batch_items(batch, status="failed")}
-        with zipfile.ZipFile(io.BytesIO(b"".join(client.batch_results(batch)))) as archive:
+        counts = client.batches.get(batch)["counts"]
+        errors = {
+            item["name"]: error["code"] for item in client.batches.items(batch, "failed") if (error := item["error"])
+        }
+        with zipfile.ZipFile(io.BytesIO(b"".join(client.batches.results(batch)))) as archive:
             packed = len(archive.namelist()) - 1
     named = ", ".join(f"{name}: {code}" for name, code in sorted(errors.items()))
     return (
@@ -82,11 +86,8 @@ def thousand(pictures: int = PICTURES, damaged: int = DAMAGED) -> str:
     )
 
 
-def _painted(client: Client, size: int) -> dict[str, Any]:
-    job = client.stylize_now(PHOTOS / "collins.png", STYLE, size=size)
-    if job["status"] != "succeeded":
-        raise RuntimeError(f"{job['id']}: {job['status']}")
-    return job
+def _painted(client: Client, size: int) -> Stylization:
+    return client.stylizations.start(PHOTOS / "collins.png", STYLE, size=size, wait=600).result
 
 
 def _taken(ask: Callable[[], Any], calls: int) -> list[float]:
@@ -102,7 +103,7 @@ def _taken(ask: Callable[[], Any], calls: int) -> list[float]:
 def _begin_endless(client: Client, folder: Path) -> str:
     """A batch that lasts longer than the calls beside it."""
     photos = _photos(folder / "bulk", 400, 0, size=BULK_SIZE)
-    return str(client.create_batch(photos, "poppies", size=BULK_SIZE)["id"])
+    return str(client.batches.paint(photos, "poppies", size=BULK_SIZE)["id"])
 
 
 def _photos(folder: Path, count: int, damaged: int, size: int = SMALL) -> dict[str, Path]:
@@ -123,12 +124,12 @@ def _photos(folder: Path, count: int, damaged: int, size: int = SMALL) -> dict[s
     return found
 
 
-def _finished(batch: dict[str, Any]) -> bool:
+def _finished(batch: Batch) -> bool:
     return batch["finished_at"] is not None
 
 
-def _until(client: Client, batch: str, condition: Callable[[dict[str, Any]], bool]) -> None:
-    while not condition(client.batch(batch)):
+def _until(client: Client, batch: str, condition: Callable[[Batch], bool]) -> None:
+    while not condition(client.batches.get(batch)):
         time.sleep(0.2)
 
 

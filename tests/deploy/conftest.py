@@ -59,6 +59,7 @@ def entry_points() -> Mapping[str, Sequence[str]]:
         "face-worker": ["python", "-m", "workers", "face"],
         "style-worker": ["python", "-m", "workers", "style"],
         "style-bulk-worker": ["python", "-m", "workers", "style-bulk"],
+        "webhooks": ["python", "-m", "workers", "webhooks"],
         "housekeeping": ["python", "-m", "workers", "housekeeping"],
     }
 

@@ -28,6 +28,7 @@ OURS = {
     "face-worker-gpu": "face-worker",
     "style-worker-gpu": "style-worker",
     "style-bulk-worker-gpu": "style-bulk-worker",
+    "webhooks": "webhooks",
     "housekeeping": "housekeeping",
 }
 GPU = {"face-worker-gpu", "style-worker-gpu", "style-bulk-worker-gpu"}
@@ -139,7 +140,8 @@ def test_only_the_gateway_is_published_and_only_to_this_machine(
     assert services["gateway"]["ports"] == ["${GATEWAY_BIND:-127.0.0.1}:${GATEWAY_PORT:-8000}:8000"]
     assert compose["networks"]["backend"] == {"internal": True}
     for name, service in services.items():
-        assert service["networks"] == (["edge", "backend"] if name == "gateway" else ["backend"]), name
+        goes_out = name in {"gateway", "webhooks"}
+        assert service["networks"] == (["edge", "backend"] if goes_out else ["backend"]), name
 
 
 def test_what_must_last_lies_on_volumes(services: Mapping[str, Service], compose: dict[str, Any]) -> None:
@@ -157,7 +159,7 @@ def test_every_setting_exists(services: Mapping[str, Service], settings: Mapping
 
 
 def test_torch_has_as_many_threads_as_the_container_has_cores(services: Mapping[str, Service]) -> None:
-    for name in set(OURS) - {"gateway", "housekeeping"}:
+    for name in set(OURS) - {"gateway", "webhooks", "housekeeping"}:
         cores = services[name]["deploy"]["resources"]["limits"]["cpus"]
         assert services[name]["environment"]["LIKENESS_WORKERS__TORCH_THREADS"] == cores
 

@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]  # it ships no types
 import pytest
 from pydantic.fields import FieldInfo
+
+from shared.webhook_settings import WebhookSettings
 
 VERSIONS = ("1.25", "1.37")  # the oldest the guide promises, the newest whose schemas we have
 STORES = {"redis", "minio"}
@@ -51,7 +54,7 @@ def test_everything_lies_in_the_namespace_that_refuses_unrestricted_pods(
 
 
 def test_the_workloads_are_those_of_the_design(manifests: Sequence[Document]) -> None:
-    assert set(of_kind(manifests, "Deployment")) == {"gateway", "housekeeping", *ON_GPU}
+    assert set(of_kind(manifests, "Deployment")) == {"gateway", "webhooks", "housekeeping", *ON_GPU}
     assert set(of_kind(manifests, "StatefulSet")) == STORES
 
 
@@ -222,6 +225,22 @@ def test_nothing_is_reachable_but_what_a_policy_allows(manifests: Sequence[Docum
     assert set(expression["values"]) == STORES
     [rule] = stores["ingress"]
     assert rule["from"] == [{"podSelector": {"matchLabels": {"app.kubernetes.io/component": "app"}}}]
+
+
+def test_only_webhooks_reach_the_internet_and_nothing_else_of_ours_by_it(manifests: Sequence[Document]) -> None:
+    policies = {name: d["spec"] for name, d in of_kind(manifests, "NetworkPolicy").items()}
+    outward = {
+        name: spec for name, spec in policies.items() if any("ipBlock" in str(rule) for rule in spec.get("egress", []))
+    }
+    assert set(outward) == {"webhooks-to-internet"}
+    spec = outward["webhooks-to-internet"]
+    assert spec["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "webhooks"}
+    [rule] = spec["egress"]
+    blocks = [ip_network(cidr) for block in rule["to"] for cidr in block["ipBlock"]["except"]]
+    for private in ("10.1.2.3", "172.20.0.1", "192.168.9.9", "100.64.0.1", "169.254.169.254", "127.0.0.1"):
+        assert any(ip_address(private) in block for block in blocks if block.version == 4), private
+    ports = {port["port"] for port in rule["ports"]}
+    assert ports == {port for allowed in WebhookSettings().allowed_ports for port in allowed}
 
 
 def test_the_policies_know_our_pods_by_a_label_that_the_stores_lack(manifests: Sequence[Document]) -> None:

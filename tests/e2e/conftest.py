@@ -1,4 +1,4 @@
-"""The whole system, as `make up` starts it, with two face workers; started once for all end-to-end tests."""
+"""How end-to-end tests reach the whole system; tests/live_stack.py starts it."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -9,37 +9,14 @@ import pytest
 from pydantic import SecretStr
 
 from gateway.auth import KeyStore, Scope
-from gateway.client.api import Client
-from shared.embedded.stack import Stack, StackInfo
+from gateway.client import Client
+from shared.embedded.stack import StackInfo
 from shared.gallery_store import GalleryStore
 from shared.queue import connect
+from shared.s3_store import S3Store
 from shared.settings import RedisSettings, S3Settings
-from shared.storage import S3Store
 
 PHOTOS = Path(__file__).parents[1] / "data" / "faces"
-
-
-@pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    stack = Stack(
-        tmp_path_factory.mktemp("stack"),
-        face_workers=2,
-        settings={
-            "LIKENESS_DEVICE": "cpu",
-            "LIKENESS_JOBS__LEASE_SECONDS": "3",
-            "LIKENESS_JOBS__REPUBLISH_SECONDS": "3",
-            "LIKENESS_WORKERS__CHECKPOINT_SECONDS": "0.5",
-        },
-    )
-    stack.up()
-    yield stack
-    stack.down()
-
-
-@pytest.fixture(scope="session")
-def stack(running: Stack) -> StackInfo:
-    assert running.info is not None
-    return running.info
 
 
 @pytest.fixture
@@ -60,7 +37,7 @@ def http(stack: StackInfo) -> Iterator[httpx.Client]:
 def gallery(client: Client) -> str:
     """A new, empty gallery."""
     name = f"g-{uuid.uuid4().hex[:8]}"
-    client.create_gallery(name)
+    client.galleries.create(name)
     return name
 
 

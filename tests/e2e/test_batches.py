@@ -9,16 +9,16 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
-from httpx import HTTPError
 from PIL import Image
 
-from gateway.client.api import ApiError, Client
-from gateway.client.painting import STATE
+from gateway.client import ApiError, Client, ConnectionFailed, ServiceUnavailable
+from gateway.client.commands.painting import STATE
+from gateway.client.style_documents import Batch
 from shared.embedded import servers
 from shared.embedded.stack import Stack, StackInfo
 from tests.e2e.conftest import PHOTOS, Restricted
@@ -53,32 +53,27 @@ def folder(tmp_path: Path) -> Callable[..., Path]:
     return make
 
 
-def start(client: Client, folder: Path) -> dict[str, Any]:
+def start(client: Client, folder: Path) -> Batch:
     images = {file.name: file for file in sorted(folder.iterdir())}
-    return client.create_batch(images, "poppies", size=SIZE)
+    return client.batches.paint(images, "poppies", size=SIZE)
 
 
-def wait_for(
-    client: Client, batch: str, until: Callable[[dict[str, Any]], bool], seconds: float = 120
-) -> dict[str, Any]:
+def wait_for(client: Client, batch: str, until: Callable[[Batch], bool], seconds: float = 120) -> Batch:
     """The batch when it is so; while the system cannot be reached it is asked again."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        try:
-            if until(found := client.batch(batch)):
+        with suppress(ConnectionFailed, ServiceUnavailable):
+            if until(found := client.batches.get(batch)):
                 return found
-        except (ApiError, HTTPError) as error:
-            if isinstance(error, ApiError) and error.status != 503:
-                raise
         time.sleep(0.1)
     raise AssertionError("not in time")
 
 
-def finished(batch: dict[str, Any]) -> bool:
+def finished(batch: Batch) -> bool:
     return batch["finished_at"] is not None
 
 
-def some_done(batch: dict[str, Any]) -> bool:
+def some_done(batch: Batch) -> bool:
     return bool(batch["counts"]["done"] >= 3)
 
 
@@ -87,10 +82,13 @@ def test_damaged_pictures_are_named_and_all_others_painted(client: Client, folde
     done = wait_for(client, batch["id"], finished, seconds=280)
     assert done["status"] == "succeeded"
     assert (done["counts"]["done"], done["counts"]["failed"]) == (990, 10)
-    errors = {item["name"]: item["error"]["code"] for item in client.batch_items(batch["id"], status="failed")}
+    errors = {
+        item["name"]: item["error"] and item["error"]["code"]
+        for item in client.batches.items(batch["id"], status="failed")
+    }
     codes = ("unsupported_image", "corrupt_image")
     assert errors == {f"photo-{number:04d}.jpg": codes[number % 2] for number in range(10)}
-    with zipfile.ZipFile(io.BytesIO(b"".join(client.batch_results(batch["id"])))) as archive:
+    with zipfile.ZipFile(io.BytesIO(b"".join(client.batches.results(batch["id"])))) as archive:
         told = [json.loads(line) for line in archive.read("manifest.jsonl").splitlines()]
         assert len(archive.namelist()) == 990 + 1
         for line in told[10:20]:
@@ -101,25 +99,25 @@ def test_damaged_pictures_are_named_and_all_others_painted(client: Client, folde
 def test_a_paused_batch_stands_still_and_goes_on(client: Client, folder: Callable[..., Path]) -> None:
     batch = start(client, folder(60))["id"]
     wait_for(client, batch, some_done)
-    client.turn_batch(batch, "pause")
+    client.batches.pause(batch)
     still = wait_for(client, batch, lambda found: found["counts"]["running"] == 0)
     assert still["counts"]["queued"] > 0
     time.sleep(1.5)
-    assert client.batch(batch)["counts"] == still["counts"]
-    client.turn_batch(batch, "resume")
+    assert client.batches.get(batch)["counts"] == still["counts"]
+    client.batches.resume(batch)
     assert wait_for(client, batch, finished)["counts"]["done"] == 60
 
 
 def test_a_cancelled_batch_keeps_what_is_done(client: Client, folder: Callable[..., Path]) -> None:
     batch = start(client, folder(60))["id"]
     wait_for(client, batch, some_done)
-    client.turn_batch(batch, "cancel")
+    client.batches.cancel(batch)
     done = wait_for(client, batch, finished)
     assert done["status"] == "cancelled"
     assert done["counts"]["cancelled"] > 0
-    kept = list(client.batch_items(batch, status="succeeded"))
+    kept = list(client.batches.items(batch, status="succeeded"))
     assert len(kept) == done["counts"]["done"] >= 3
-    assert all(client.batch_image(item) for item in kept)
+    assert all(client.batches.image(item) for item in kept)
 
 
 @pytest.mark.parametrize("process", ["style-bulk", "housekeeping", "gateway", "redis"])
@@ -131,7 +129,7 @@ def test_a_process_that_is_killed_in_the_middle_costs_no_item(
     os.kill(running.supervisor.pid(process), signal.SIGKILL)
     done = wait_for(client, batch, finished)
     assert (done["status"], done["counts"]["done"], done["counts"]["failed"]) == ("succeeded", 60, 0)
-    assert len({item["job"] for item in client.batch_items(batch)}) == 60, "each once"
+    assert len({item["job"] for item in client.batches.items(batch)}) == 60, "each once"
     while not servers.answers(f"{stack.url}/readyz"):  # the tests that follow find everything there
         time.sleep(0.2)
 
@@ -144,10 +142,10 @@ def test_housekeeping_leaves_nothing_behind_when_it_is_killed(running: Stack) ->
 def test_an_interactive_picture_does_not_wait_for_a_batch(client: Client, folder: Callable[..., Path]) -> None:
     batch = start(client, folder(150))["id"]
     wait_for(client, batch, some_done)
-    job = list(client.progress(client.stylize(PHOTOS / "collins.png", "great-wave", size=SIZE)["id"]))[-1]
+    job = client.jobs.wait(client.stylizations.start(PHOTOS / "collins.png", "great-wave", size=SIZE).id, None).document
     assert job["status"] == "succeeded"
-    assert not finished(client.batch(batch))
-    client.turn_batch(batch, "cancel")
+    assert not finished(client.batches.get(batch))
+    client.batches.cancel(batch)
     wait_for(client, batch, finished)
 
 
@@ -200,21 +198,21 @@ def test_a_command_that_is_interrupted_goes_on_where_it_stopped(
         assert time.monotonic() < end
         time.sleep(0.05)
     [begun] = json.loads((output / STATE).read_text())["batches"]
-    client.turn_batch(begun["id"], "pause")  # or a fast machine is done before the interrupt comes
+    client.batches.pause(begun["id"])  # or a fast machine is done before the interrupt comes
     process.send_signal(signal.SIGINT)
     told, _ = process.communicate(timeout=60)
     assert process.returncode == 130
     assert f"likeness batches cancel {begun['id']}" in told
-    client.turn_batch(begun["id"], "resume")
+    client.batches.resume(begun["id"])
     early = {path: path.stat().st_mtime_ns for path in output.glob("photo-*")}
     assert 0 < len(early) < count
 
-    batches = len(list(client.batches()))
+    batches = len(list(client.batches.list()))
     process = likeness(stack, *command, "--json")
     told, errors = process.communicate(timeout=120)
     assert process.returncode == 0, errors
     assert len(json.loads(told)["pictures"]) == len(list(output.glob("photo-*"))) == count
-    assert len(list(client.batches())) == batches, "the same batch was gone on with"
+    assert len(list(client.batches.list())) == batches, "the same batch was gone on with"
     assert {path: path.stat().st_mtime_ns for path in early} == early, "what was there was left alone"
 
 

@@ -9,11 +9,16 @@ import httpx
 import pytest
 from redis import Redis
 
-from gateway.client.api import Client
+from gateway.client import Client
 from shared.embedded import servers
 from shared.embedded.stack import Stack, StackInfo
 from shared.embedded.supervisor import is_alive
 from tests.e2e.conftest import PHOTOS
+
+
+def steps_done(client: Client, job: str) -> int:
+    progress = client.jobs.get(job).progress
+    return progress["done"] if progress else 0
 
 
 def wait_for(condition: Callable[[], bool], seconds: float) -> None:
@@ -36,11 +41,11 @@ def test_jobs_of_a_killed_worker_are_done_by_another(
     running: Stack, stack: StackInfo, client: Client, http: httpx.Client, gallery: str
 ) -> None:
     """Both face workers die with jobs in hand; every accepted job still succeeds, once."""
-    client.enrol(gallery, "obama", PHOTOS / "obama-1.jpg")
+    client.faces.enrol(gallery, "obama", PHOTOS / "obama-1.jpg")
     accepted = accept_verifications(http, gallery, 12)
     for name in ("face-1", "face-2"):
         os.kill(running.supervisor.pid(name), signal.SIGKILL)
-    jobs = [list(client.progress(job_id))[-1] for job_id in accepted]
+    jobs = [client.jobs.wait(job_id, None).document for job_id in accepted]
     assert {job["status"] for job in jobs} == {"succeeded"}
     assert {job["result"]["verdict"] for job in jobs} == {"match"}
     wait_for(lambda: servers.answers(f"{stack.url}/readyz"), 60)
@@ -49,10 +54,10 @@ def test_jobs_of_a_killed_worker_are_done_by_another(
 def test_a_killed_style_worker_is_replaced_and_its_job_finished(
     running: Stack, stack: StackInfo, client: Client
 ) -> None:
-    job = client.stylize(PHOTOS / "collins.png", "great-wave", mode="fine", size=96, steps=60)
-    wait_for(lambda: (client.job(job["id"]).get("progress") or {}).get("done", 0) >= 2, 60)
+    job = client.stylizations.start(PHOTOS / "collins.png", "great-wave", mode="fine", size=96, steps=60).document
+    wait_for(lambda: steps_done(client, job["id"]) >= 2, 60)
     os.kill(running.supervisor.pid("style"), signal.SIGKILL)
-    done = list(client.progress(job["id"]))[-1]
+    done = client.jobs.wait(job["id"], None).document
     assert done["status"] == "succeeded"
     assert done["attempts"] == 2
     wait_for(lambda: servers.answers(f"{stack.url}/readyz"), 60)
@@ -61,7 +66,7 @@ def test_a_killed_style_worker_is_replaced_and_its_job_finished(
 def test_a_killed_redis_loses_no_accepted_job(
     running: Stack, stack: StackInfo, client: Client, http: httpx.Client, gallery: str
 ) -> None:
-    client.enrol(gallery, "obama", PHOTOS / "obama-1.jpg")
+    client.faces.enrol(gallery, "obama", PHOTOS / "obama-1.jpg")
     accepted = accept_verifications(http, gallery, 8)
     os.kill(running.supervisor.pid("redis"), signal.SIGKILL)
     wait_for(lambda: servers.redis_answers(stack.redis), 30)
@@ -96,4 +101,4 @@ def test_every_worker_is_alive_after_it_all(stack: StackInfo, running: Stack, cl
     assert all(is_alive(process) for process in running.supervisor.processes())
     with Redis.from_url(stack.redis) as redis:
         assert redis.llen("likeness:dead") == 0
-    assert client.compare(PHOTOS / "obama-1.jpg", PHOTOS / "obama-2.jpg")["result"]["verdict"] == "match"
+    assert client.faces.compare(PHOTOS / "obama-1.jpg", PHOTOS / "obama-2.jpg").result["verdict"] == "match"

@@ -13,23 +13,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from gateway.client.api import Client
+from gateway.client import Client
 from shared.embedded.stack import Stack
-from shared.storage import S3Store
+from shared.s3_store import S3Store
 from tests.e2e.conftest import PHOTOS
-from tests.e2e.test_faults import wait_for
+from tests.e2e.test_faults import steps_done, wait_for
 
 STEPS = 160
 LONG: dict[str, str | float] = {"mode": "fine", "size": 128, "levels": 1, "steps": STEPS, "format": "png"}
 
 
-def start(client: Client, **options: str | float) -> str:
-    job: str = client.stylize(PHOTOS / "collins.png", "great-wave", **{**LONG, **options})["id"]
-    return job
+def start(client: Client, **options: Any) -> str:
+    return client.stylizations.start(PHOTOS / "collins.png", "great-wave", **{**LONG, **options}).id
 
 
-def finish(client: Client, job: str) -> dict[str, Any]:
-    return list(client.progress(job))[-1]
+def finish(client: Client, job: str) -> Any:
+    return client.jobs.wait(job, None).document
 
 
 def events(http: httpx.Client, job: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -45,7 +44,7 @@ def events(http: httpx.Client, job: str) -> Iterator[tuple[str, dict[str, Any]]]
 
 
 def picture(client: Client, job: dict[str, Any]) -> np.typing.NDArray[np.int16]:
-    with Image.open(io.BytesIO(client.image(job))) as image:
+    with Image.open(io.BytesIO(client.jobs.get(job["id"]).image())) as image:
         return np.asarray(image.convert("RGB"), dtype=np.int16)
 
 
@@ -56,7 +55,7 @@ def test_a_killed_worker_goes_on_from_its_checkpoint_to_the_same_picture(
     job_id = start(client)
     checkpoint = f"uploads/default/{job_id}/checkpoint"
     wait_for(lambda: checkpoint in s3.keys("uploads/"), 60)
-    wait_for(lambda: (client.job(job_id).get("progress") or {}).get("done", 0) >= STEPS // 2, 120)
+    wait_for(lambda: steps_done(client, job_id) >= STEPS // 2, 120)
     os.kill(running.supervisor.pid("style"), signal.SIGKILL)
     resumed = finish(client, job_id)
 
@@ -94,7 +93,7 @@ def test_progress_tells_costs_and_the_time_to_the_end(client: Client, http: http
 
 def test_cancelling_takes_effect_at_once(client: Client, http: httpx.Client) -> None:
     job_id = start(client, steps=1000)
-    wait_for(lambda: (client.job(job_id).get("progress") or {}).get("done", 0) >= 3, 60)
+    wait_for(lambda: steps_done(client, job_id) >= 3, 60)
     asked = time.monotonic()
     http.post(f"/v1/jobs/{job_id}/cancel").raise_for_status()
     assert finish(client, job_id)["status"] == "cancelled"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gateway.client.api import Client
+from gateway.client import Client
 from shared.embedded.stack import Stack, StackInfo, read_info
 from shared.embedded.supervisor import is_alive
 
@@ -45,7 +45,7 @@ def test_data_and_key_survive_a_restart_beside_another_stack(stack: StackInfo, t
     with running_up(tmp_path) as (process, first):
         assert first.url != stack.url
         with Client(first.url, first.api_key) as client:
-            client.create_gallery("kept")
+            client.galleries.create("kept")
         process.send_signal(signal.SIGINT)
         assert process.wait(90) == 0
     assert nothing_runs(first)
@@ -54,7 +54,7 @@ def test_data_and_key_survive_a_restart_beside_another_stack(stack: StackInfo, t
     with running_up(tmp_path) as (process, second):
         assert second.api_key == first.api_key
         with Client(second.url, second.api_key) as client:
-            assert [gallery["id"] for gallery in client.galleries()] == ["kept"]
+            assert [gallery["id"] for gallery in client.galleries.list()] == ["kept"]
         done = subprocess.run([*LIKENESS, "down", "--home", str(tmp_path)], timeout=90, check=False)
         assert done.returncode == 0
         assert process.wait(90) == 0

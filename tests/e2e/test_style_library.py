@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from gateway.client.api import ApiError, Client
+from gateway.client import ApiError, Client
 from gateway.client.cli import app
 from shared.embedded.stack import StackInfo
 from tests.e2e.conftest import PHOTOS
@@ -23,25 +23,25 @@ def style(client: Client) -> Iterator[str]:
     """An id of ones own, free again afterwards."""
     name = f"s-{uuid.uuid4().hex[:8]}"
     yield name
-    if name in [known["id"] for known in client.styles()]:
-        client.delete_style(name)
+    if name in [known["id"] for known in client.styles.list()]:
+        client.styles.delete(name)
 
 
 def test_every_shipped_style_has_a_thumbnail(client: Client) -> None:
-    shipped = [style for style in client.styles() if style["shared"]]
+    shipped = [style for style in client.styles.list() if style["shared"]]
     assert {style["kind"] for style in shipped} == {"painting", "look"}
     for known in shipped:
-        small = Image.open(io.BytesIO(client.style_image(known["id"], thumbnail=True)))
+        small = Image.open(io.BytesIO(client.styles.image(known["id"], thumbnail=True)))
         assert 64 < max(small.size) <= 256
 
 
 def test_a_photo_is_repainted_after_a_style_of_ones_own_that_is_deleted_at_once(client: Client, style: str) -> None:
-    client.put_style(style, PICTURE, title="Hopper", licence="my own")
-    job = client.stylize(PHOTOS / "collins.png", style, mode="fine", size=96, steps=20)
-    client.delete_style(style)
-    job = list(client.progress(job["id"]))[-1]
+    client.styles.put(style, PICTURE, title="Hopper", licence="my own")
+    job = client.stylizations.start(PHOTOS / "collins.png", style, mode="fine", size=96, steps=20).document
+    client.styles.delete(style)
+    job = client.jobs.wait(job["id"], None).document
     assert job["status"] == "succeeded", job
-    assert Image.open(io.BytesIO(client.image(job))).width > 0
+    assert Image.open(io.BytesIO(client.jobs.get(job["id"]).image())).width > 0
 
 
 def test_uploads_of_one_style_at_once_end_in_one_of_them(client: Client, style: str, tmp_path: Path) -> None:
@@ -50,13 +50,13 @@ def test_uploads_of_one_style_at_once_end_in_one_of_them(client: Client, style: 
         files.append(tmp_path / f"{side}.png")
         Image.new("RGB", (side, side), (side, 0, 0)).save(files[-1])
     with ThreadPoolExecutor(5) as pool:
-        list(pool.map(lambda file: client.put_style(style, file), files))
-    found = client.style(style)
-    image = Image.open(io.BytesIO(client.style_image(style)))
+        list(pool.map(lambda file: client.styles.put(style, file), files))
+    found = client.styles.get(style)
+    image = Image.open(io.BytesIO(client.styles.image(style)))
     assert image.size == (found["width"], found["height"])
     assert image.getpixel((0, 0)) == (found["width"], 0, 0)
-    assert Image.open(io.BytesIO(client.style_image(style, thumbnail=True))).size == image.size
-    assert [known["id"] for known in client.styles()].count(style) == 1
+    assert Image.open(io.BytesIO(client.styles.image(style, thumbnail=True))).size == image.size
+    assert [known["id"] for known in client.styles.list()].count(style) == 1
 
 
 def test_the_commands_add_list_show_and_delete(stack: StackInfo, client: Client, style: str, tmp_path: Path) -> None:
@@ -75,4 +75,4 @@ def test_the_commands_add_list_show_and_delete(stack: StackInfo, client: Client,
     assert (tmp_path / "back.jpg").read_bytes() == PICTURE.read_bytes()
     assert "deleted" in likeness("delete", style)
     with pytest.raises(ApiError, match="style_not_found"):
-        client.style(style)
+        client.styles.get(style)

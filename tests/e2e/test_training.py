@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image, ImageEnhance
 
-from gateway.client.api import ApiError, Client
+from gateway.client import ApiError, Client
 from shared.ml.face.catalogue import DEFAULT_MODEL
 from shared.ml.face.training import trained
 from shared.ml.face.training.manifest import Manifest
@@ -54,16 +54,16 @@ def tuned(tmp_path: Path) -> Path:
 
 
 def test_a_training_ends_with_a_report_of_people_it_has_not_seen(client: Client, people: Path) -> None:
-    job = list(client.progress(client.train("tried", people, epochs=1)["id"]))[-1]
+    job = client.jobs.wait(client.models.train("tried", people, epochs=1).id, None).document
     assert job["status"] == "succeeded", job.get("error")
     result = job["result"]
     assert result["persons"] < len(PEOPLE), "some are kept for choosing and judging"
     assert result["summary"]
-    report = client.report(job)
+    report = client.jobs.get(job["id"]).report()
     assert set(report) == {"report.json", "report.md", "curves.csv"}
     assert json.loads(report["report.json"])["before"]["accuracy"] == result["accuracy_before"]
     assert report["curves.csv"].decode().splitlines()[0].startswith("epoch,loss")
-    names = [model["name"] for model in client.models()]
+    names = [model["name"] for model in client.models.list()]
     assert ("tried" in names) == (result["model"] is not None)
 
 
@@ -72,25 +72,25 @@ def test_too_few_people_cannot_be_trained_on(client: Client, tmp_path: Path) -> 
     with zipfile.ZipFile(path, "w") as packed:
         for photo in PHOTOS.glob("obama*"):
             packed.write(photo, f"obama/{photo.name}")
-    job = list(client.progress(client.train("tried", path)["id"]))[-1]
+    job = client.jobs.wait(client.models.train("tried", path).id, None).document
     assert (job["status"], job["error"]["code"]) == ("failed", "invalid_dataset")
 
 
 def test_a_trained_model_is_registered_and_serves_a_gallery(client: Client, tuned: Path, gallery: str) -> None:
-    registered = client.register_model(tuned)
+    registered = client.models.register(tuned / "manifest.json", tuned / "model.safetensors").document
     assert registered["status"] == "succeeded", registered.get("error")
     model = registered["result"]["model"]
     assert model["name"] == "staff-tuned"
     assert model["digest"] != DEFAULT_MODEL.digest
-    assert model["digest"] in [listed["digest"] for listed in client.models()]
+    assert model["digest"] in [listed["digest"] for listed in client.models.list()]
 
-    client.create_gallery(f"{gallery}-tuned", model="staff-tuned")
-    enrolled = client.enrol(f"{gallery}-tuned", "obama", PHOTOS / "obama-1.jpg")
+    client.galleries.create(f"{gallery}-tuned", model="staff-tuned")
+    enrolled = client.faces.enrol(f"{gallery}-tuned", "obama", PHOTOS / "obama-1.jpg").document
     assert (enrolled["model"], enrolled["result"]["verdict"]) == (model, "enrolled")
-    verified = client.verify(f"{gallery}-tuned", "obama", PHOTOS / "obama-2.jpg")
+    verified = client.faces.verify(f"{gallery}-tuned", "obama", PHOTOS / "obama-2.jpg").document
     assert (verified["model"], verified["result"]["verdict"]) == (model, "match")
     # its own threshold, from its manifest
-    assert client.verify(f"{gallery}-tuned", "obama", PHOTOS / "biden.jpg", policy="verify-fmr-1e-3")["result"][
+    assert client.faces.verify(f"{gallery}-tuned", "obama", PHOTOS / "biden.jpg", policy="verify-fmr-1e-3").result[
         "threshold"
     ] == pytest.approx(0.38)
 
@@ -118,7 +118,7 @@ def test_files_that_are_no_model_are_refused_by_the_worker(
 ) -> None:
     path = tuned / "manifest.json"
     path.write_text(change(Manifest.model_validate_json(path.read_text())))
-    job = client.register_model(tuned)
+    job = client.models.register(tuned / "manifest.json", tuned / "model.safetensors").document
     assert (job["status"], job["error"]["code"]) == ("failed", "invalid_field")
     assert told in job["error"]["detail"]
 
@@ -128,11 +128,11 @@ def test_a_network_that_makes_no_numbers_is_refused(client: Client, tuned: Path)
     content = trained.model_bytes(tensors)
     described = manifest("not-a-number", trained.sha256(content)).model_copy(update={"size": len(content)})
     trained.save_trained(tuned, content, described)
-    job = client.register_model(tuned)
+    job = client.models.register(tuned / "manifest.json", tuned / "model.safetensors").document
     assert (job["status"], job["error"]["code"]) == ("failed", "invalid_field")
     assert "no numbers" in job["error"]["detail"]
 
 
 def test_a_name_that_will_not_do_is_refused_at_once(client: Client, people: Path) -> None:
     with pytest.raises(ApiError, match="invalid_field"):
-        client.train("../../etc", people)
+        client.models.train("../../etc", people)

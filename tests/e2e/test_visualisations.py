@@ -6,7 +6,7 @@ import zipfile
 import httpx
 from PIL import Image
 
-from gateway.client.api import Client
+from gateway.client import Client
 from tests.e2e.conftest import PHOTOS, Restricted
 
 
@@ -24,12 +24,12 @@ def test_a_sheet_of_units_is_drawn_from_a_zip_of_photos(
         data={"layer": "relu2_1", "units": "[5, 11]"},
     )
     assert accepted.status_code == 202, accepted.text
-    job = list(client.progress(accepted.json()["id"]))[-1]
+    job = client.jobs.wait(accepted.json()["id"], None).document
     assert job["status"] == "succeeded", job
     assert (job["result"]["units"], job["result"]["pictures"]) == ([5, 11], 4)
     assert [problem["file"] for problem in job["result"]["problems"]] == ["photos/broken.jpg"]
     with restricted({"stylise"}) as artist:
-        sheet = artist.report(job)["sheet.png"]
+        sheet = artist.jobs.get(job["id"]).report()["sheet.png"]
     with Image.open(io.BytesIO(sheet)) as drawn:
         drawn.load()
         assert drawn.format == "PNG"

@@ -53,7 +53,7 @@ def test_every_item_becomes_one_bulk_job(
     create_batch([item(n) for n in range(30)])
     batch = work_off(batches, jobs, redis, feeder)
     assert (batch.status, batch.done) == (BatchStatus.SUCCEEDED, 30)
-    done = [job.id for job in jobs.recent("acme", limit=100)]
+    done = [job.id for job in jobs.recent("acme", batch=BATCH, limit=100)]
     assert sorted(done) == sorted(job_id(BATCH, n) for n in range(30))
 
 
@@ -79,7 +79,7 @@ def test_workers_that_take_jobs_are_given_more(
         feeder.feed()
         for one in waiting(redis):
             jobs.claim(one)
-    assert sum(job.status.value == "running" for job in jobs.recent("acme", limit=100)) == 5 * LEAST_QUEUED
+    assert sum(job.status.value == "running" for job in jobs.recent("acme", batch=BATCH, limit=100)) == 5 * LEAST_QUEUED
 
 
 def test_slow_items_wait_in_smaller_numbers(
@@ -101,7 +101,8 @@ def test_wrong_items_fail_by_name_without_a_job(
     assert (batch.status, batch.done, batch.failed) == (BatchStatus.SUCCEEDED, 1, 10)
     failed = {entry.custom_id: found.error for _, (entry, found) in batches.entries(batch) if found.error}
     assert failed == {f"w{n}": CORRUPT for n in range(10)}
-    assert len(jobs.recent("acme")) == 1
+    assert len(jobs.recent("acme", batch=BATCH)) == 1
+    assert jobs.recent("acme") == [], "they do not hide the tenant's other jobs"
 
 
 def test_a_batch_of_wrong_items_only_ends_with_their_errors(

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis import Redis
@@ -11,7 +11,9 @@ from redis import Redis
 from shared.errors import FaceNotFound, GalleryExists, GalleryNotFound, PersonNotFound
 from shared.gallery_changes import Change, ChangeKind
 from shared.gallery_store import GalleryStore, Template
-from shared.storage import S3Store
+from shared.persons import PersonQuery, Removed
+from shared.s3_store import S3Store
+from shared.schemas import Person
 
 TENANT = "acme"
 
@@ -40,6 +42,7 @@ def template(person: str, face: str) -> Template:
 
 
 def test_a_template_survives_the_round_trip_to_float32(galleries: GalleryStore, gallery: str) -> None:
+    galleries.ensure_person(TENANT, gallery, "ada")
     galleries.put_template(TENANT, gallery, template("ada", "f1"))
     (read,) = galleries.person_templates(TENANT, gallery, "ada", "digest")
     assert read.embedding == pytest.approx((0.6, 0.8), abs=1e-7)
@@ -66,21 +69,55 @@ def test_concurrent_enrolments_make_one_person(galleries: GalleryStore, gallery:
 
 def test_a_person_created_again_is_another(galleries: GalleryStore, gallery: str) -> None:
     first = galleries.ensure_person(TENANT, gallery, "ada")
-    galleries.delete_person(TENANT, gallery, "ada")
+    galleries.remove_person(TENANT, gallery, "ada", first.uid, before=datetime.now(UTC))
     assert galleries.ensure_person(TENANT, gallery, "ada").uid != first.uid
 
 
 def test_deleting_a_person_leaves_nothing_of_him(galleries: GalleryStore, gallery: str, s3: S3Store) -> None:
-    galleries.ensure_person(TENANT, gallery, "ada")
+    uid = galleries.ensure_person(TENANT, gallery, "ada").uid
     galleries.ensure_person(TENANT, gallery, "adam")
+    marked = {"external_id": "HR/4711 ä", "expires_at": datetime.now(UTC) + timedelta(days=1)}
+    galleries.update_person(TENANT, gallery, "ada", lambda ada: ada.model_copy(update=marked))
     for face in ("f1", "f2"):
         galleries.put_template(TENANT, gallery, template("ada", face))
     galleries.put_template(TENANT, gallery, template("adam", "f3"))
-    assert galleries.delete_person(TENANT, gallery, "ada") == 2
-    assert [key for key in s3.keys(f"galleries/{TENANT}/{gallery}/") if "/ada/" in key or "/ada." in key] == []
+    assert galleries.remove_person(TENANT, gallery, "ada", uid, before=datetime.now(UTC)) == Removed(True, 2)
+    assert [key for key in s3.keys("") if gallery in key and "/ada" in key.replace("/adam", "")] == []
     assert [found.person for found in galleries.all_templates(TENANT, gallery, "digest")] == ["adam"]
     with pytest.raises(PersonNotFound):
-        galleries.delete_person(TENANT, gallery, "ada")
+        galleries.get_person(TENANT, gallery, "ada")
+    again = galleries.remove_person(TENANT, gallery, "ada", uid, before=datetime.now(UTC))
+    assert again == Removed(False, 0)
+
+
+def test_concurrent_changes_of_a_person_do_not_lose_each_other(galleries: GalleryStore, gallery: str) -> None:
+    galleries.ensure_person(TENANT, gallery, "ada")
+
+    def add(number: int) -> None:
+        def change(ada: Person) -> Person:
+            return ada.model_copy(update={"attributes": {**ada.attributes, f"a{number}": number}})
+
+        galleries.update_person(TENANT, gallery, "ada", change)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, range(8)))
+    assert len(galleries.get_person(TENANT, gallery, "ada").attributes) == 8
+
+
+def test_concurrent_changes_of_an_external_id_leave_it_to_be_found(galleries: GalleryStore, gallery: str) -> None:
+    galleries.ensure_person(TENANT, gallery, "ada")
+
+    def name(number: int) -> None:
+        change = {"external_id": str(number % 2)}
+        galleries.update_person(TENANT, gallery, "ada", lambda ada: ada.model_copy(update=change))
+
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(name, range(12)))
+    now = galleries.get_person(TENANT, gallery, "ada").external_id
+    found = galleries.find_persons(TENANT, gallery, PersonQuery(external_id=now))
+    assert [person.id for person in found.persons] == ["ada"]
+    other = galleries.find_persons(TENANT, gallery, PersonQuery(external_id={"0": "1", "1": "0"}[str(now)]))
+    assert other.persons == []
 
 
 def test_people_page_by_their_ids(galleries: GalleryStore, gallery: str) -> None:

@@ -1,14 +1,20 @@
 """One contract, two stores: what MemoryStore promises in unit tests holds for a real S3 server."""
 
+import io
+import time
+import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 
 from shared.embedded.ports import free_ports
 from shared.errors import ObjectNotFound, StorageUnavailable
+from shared.object_file import open_object
+from shared.s3_store import S3Store
 from shared.settings import S3Settings
-from shared.storage import MemoryStore, ObjectStore, S3Store
+from shared.storage import MemoryStore, ObjectStore
 
 
 @pytest.fixture(params=["memory", "s3"])
@@ -82,6 +88,106 @@ def test_more_keys_than_one_page_are_all_listed(store: ObjectStore) -> None:
     assert list(store.keys("t/")) == names
     assert store.delete_prefix("t/") == 1100
     assert list(store.keys("t/")) == []
+
+
+def test_parts_are_read(store: ObjectStore) -> None:
+    store.put("t/a", b"0123456789")
+    assert [store.read("t/a", start, length) for start, length in ((0, 3), (7, 9), (4, 0))] == [b"012", b"789", b""]
+    with pytest.raises(ObjectNotFound):
+        store.read("t/absent", 0, 1)
+
+
+def test_sizes_are_told(store: ObjectStore) -> None:
+    store.put("t/a", b"x" * 1234)
+    store.put("t/empty", b"")
+    assert (store.size("t/a"), store.size("t/empty")) == (1234, 0)
+    with pytest.raises(ObjectNotFound):
+        store.size("t/absent")
+
+
+def test_copies_are_objects_of_their_own(store: ObjectStore) -> None:
+    store.put("t/a", b"one")
+    store.copy("t/a", "t/b")
+    store.delete("t/a")
+    assert store.get("t/b") == b"one"
+    with pytest.raises(ObjectNotFound):
+        store.copy("t/a", "t/c")
+    assert list(store.keys("t/")) == ["t/b"]
+
+
+def test_an_object_is_read_as_a_file(store: ObjectStore) -> None:
+    """As zipfile reads one: from its end, here and there, and what lies before its beginning is an OSError."""
+    store.put("t/a", bytes(range(256)) * 8192)
+    with open_object(store, "t/a") as file:
+        file.seek(-2, 2)
+        assert file.read() == b"\xfe\xff"
+        file.seek(1_000_001)
+        assert file.read(2) == bytes([1_000_001 % 256, 1_000_002 % 256])
+        assert file.seek(0, 2) == 2 * 2**20
+        with pytest.raises(OSError, match="before"):
+            file.seek(-(2**22), 2)
+    with pytest.raises(ObjectNotFound):
+        open_object(store, "t/absent")
+
+
+def test_a_zip_file_is_unpacked_where_it_lies(store: ObjectStore) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for number in range(50):
+            archive.writestr(f"{number}.bin", bytes([number]) * 100_000)
+    store.put("t/a.zip", packed.getvalue())
+    with open_object(store, "t/a.zip") as file, zipfile.ZipFile(file) as archive, ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda number: archive.read(f"{number}.bin"), range(50)))
+    assert found == [bytes([number]) * 100_000 for number in range(50)]
+
+
+# --- URLs for clients, which only a server can honour ---
+
+
+def test_a_client_puts_a_file_by_its_url_and_no_other(s3: S3Store) -> None:
+    url, data = s3.upload_url("t/up + ä", 3_000_000, 60), b"x" * 3_000_000
+    for other in (data + b"x", data[1:], b""):
+        assert httpx.put(url, content=other).status_code == 403, "it is for one size"
+    assert httpx.put(url.replace("t/up", "t/other"), content=data).status_code == 403
+    assert httpx.get(url).status_code == 403, "it is for one method"
+    assert list(s3.keys("t/")) == []
+    assert httpx.put(url, content=data, headers={"Content-Type": "application/zip"}).status_code == 200
+    assert s3.size("t/up + ä") == 3_000_000
+    s3.delete_prefix("t/")
+
+
+def test_a_url_to_put_a_file_copies_no_other(s3: S3Store, s3_settings: S3Settings) -> None:
+    s3.put("t/secret", b"x" * 10)
+    source = {"x-amz-copy-source": f"/{s3_settings.bucket}/t/secret"}
+    for body in (b"y" * 10, b""):
+        assert httpx.put(s3.upload_url("t/up", len(body), 60), content=body, headers=source).status_code == 403
+    assert list(s3.keys("t/")) == ["t/secret"]
+    s3.delete_prefix("t/")
+
+
+def test_a_client_gets_a_file_as_what_it_is(s3: S3Store) -> None:
+    s3.put("t/down", b"picture")
+    answer = httpx.get(s3.download_url("t/down", 60, media_type="image/png", name="a.png"))
+    assert (answer.status_code, answer.content) == (200, b"picture")
+    assert answer.headers["Content-Type"] == "image/png"
+    assert answer.headers["Content-Disposition"] == 'inline; filename="a.png"'
+    s3.delete_prefix("t/")
+
+
+def test_a_url_is_signed_for_the_name_that_clients_know_without_asking_there(s3_settings: S3Settings) -> None:
+    public = f"files.example:{free_ports(1)[0]}"
+    s3 = S3Store(s3_settings.model_copy(update={"public_endpoint": public, "public_secure": True}))
+    assert s3.upload_url("t/up", 1, 60).startswith(f"https://{public}/{s3_settings.bucket}/t/up?")
+    s3.ping()
+
+
+def test_a_url_is_over_after_its_time(s3: S3Store) -> None:
+    s3.put("t/down", b"x")
+    download = s3.download_url("t/down", 1, media_type="image/png", name="a.png")
+    upload = s3.upload_url("t/up", 1, 1)
+    time.sleep(2.1)
+    assert (httpx.get(download).status_code, httpx.put(upload, content=b"x").status_code) == (403, 403)
+    s3.delete_prefix("t/")
 
 
 def test_folders_are_the_names_directly_below(store: ObjectStore) -> None:

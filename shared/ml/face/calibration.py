@@ -13,10 +13,18 @@ It is measured for random galleries of K of the others, K from 1 to all of them,
 their expectation: if m of M others reach a threshold, K random ones contain none of these with probability
 C(M - m, K) / C(M, K); so the r-th best score is the best of K with probability C(M - r, K - 1) / C(M, K). Each
 K becomes a point (FPIR / K, threshold) of an operating curve, whose line in log FMR leads beyond the data.
+
+Reported errors. Of the impostors who tried, only those whose score s reached the threshold t in use were let in, and
+of those only some, a share r that nobody knows, were reported. So n reports out of N attempts, which nobody counts
+either, say about the false match rate no more than FMR(t) = n / (r N): with r and N unknown that is no estimate and
+no bound, and a lack of reports is no evidence of a low rate. What they do show is n scores at which this gallery was
+wrong. FMR(t) = P(s >= t) falls with t, so a threshold raised above them keeps the promise measured without them,
+whatever their selection; a lowered one might not. Therefore reports give a `least` threshold and never a greatest.
+Reported false non-matches are as selected a sample of the other error, and change nothing: they are counted.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, floor, log10, sqrt
 from statistics import NormalDist
 
@@ -25,11 +33,12 @@ import numpy.typing as npt
 from scipy.special import gammaln
 
 from shared.errors import InsufficientData, TargetNotSupported
-from shared.ml.face.catalogue import OperatingPoint
+from shared.ml.face.catalogue import OperatingCurve, OperatingPoint
 from shared.ml.face.evaluation.intervals import CONFIDENCE, pooled
 from shared.ml.face.evaluation.report import Rate
-from shared.ml.face.evaluation.scores import ScoreHistogram, Scores
+from shared.ml.face.evaluation.scores import BINS_PER_ONE, ScoreHistogram, Scores
 from shared.ml.face.face_set import Embeddings, Labels
+from shared.ml.face.verification import IdentificationProfile
 
 _SIZES = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
 LEAST_SEARCHED = 20  # people, to calibrate a search
@@ -37,6 +46,7 @@ _AT_ONCE = 1 << 22  # scores of one product: 16 MB of float32
 _SHORTEST_SUM = 1e-6  # as in shared.ml.face.gallery
 _BOTH_WAYS = 2  # comparisons of one pair of photos
 _NEGLIGIBLE = 1e-9
+_RAREST = 1e-12  # false match rate that no search needs
 
 _Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 
@@ -44,25 +54,44 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Calibrated:
-    """A threshold and what it rests on. `points` are those of a shared.ml.face.catalogue.OperatingCurve.
+class Thresholds:
+    """For a promised rate. `points` are those of a shared.ml.face.catalogue.OperatingCurve.
 
-    `measured`: how many impostor comparisons (1:1), or strangers searched among all others (1:K), reach
-    `threshold`; for 1:K it is the threshold among `people` people.
+    `threshold` of a search is that among `people` people. `unraised` is what it would be without a least one.
     """
 
     target: float
     threshold: float
+    unraised: float
     points: tuple[OperatingPoint, ...]
-    measured: Rate
     people: int
+
+
+@dataclass(frozen=True)
+class Calibrated(Thresholds):
+    """Thresholds that were measured, and what they rest on.
+
+    `measured`: how many impostor comparisons (1:1), or strangers searched among all others (1:K), reach `threshold`.
+    """
+
+    measured: Rate
     templates: int
 
 
+def just_above(score: float) -> float:
+    """The least threshold that a cosine does not reach: the next edge of a bin."""
+    return (floor(score * BINS_PER_ONE) + 1) / BINS_PER_ONE
+
+
 def calibrate_verification(
-    embeddings: Embeddings, labels: Labels, *, target_fmr: float, progress: Progress | None = None
+    embeddings: Embeddings,
+    labels: Labels,
+    *,
+    target_fmr: float,
+    least: float = -1,
+    progress: Progress | None = None,
 ) -> Calibrated:
-    """The 1:1 threshold for this FMR. (N, D) unit rows; labels as FaceSet.labels.
+    """The 1:1 threshold for this FMR, `least` at least. (N, D) unit rows; labels as FaceSet.labels.
 
     Raises:
         InsufficientData: fewer than two people.
@@ -74,10 +103,12 @@ def calibrate_verification(
     scores = ScoreHistogram.empty()
     for part in _impostors(embeddings, labels, progress):
         scores += ScoreHistogram.of(part)
-    threshold = scores.least_threshold(allowed * comparisons)
+    unraised = scores.least_threshold(allowed * comparisons)
+    threshold = max(unraised, least)
     return Calibrated(
         target=target_fmr,
         threshold=threshold,
+        unraised=unraised,
         points=(OperatingPoint(target_fmr, threshold),),
         measured=pooled(scores.reaching(threshold), comparisons, comparisons / _BOTH_WAYS),
         people=people,
@@ -86,9 +117,14 @@ def calibrate_verification(
 
 
 def calibrate_identification(
-    embeddings: Embeddings, labels: Labels, *, target_fpir: float, progress: Progress | None = None
+    embeddings: Embeddings,
+    labels: Labels,
+    *,
+    target_fpir: float,
+    least: float = -1,
+    progress: Progress | None = None,
 ) -> Calibrated:
-    """1:K thresholds for this FPIR: each person in turn is a stranger to all the others.
+    """1:K thresholds for this FPIR, `least` at least: each person in turn is a stranger to all the others.
 
     Raises:
         InsufficientData, TargetNotSupported: as `calibrate_verification`.
@@ -115,15 +151,40 @@ def calibrate_identification(
         allowed = _allowed(target_fpir, probes * max(1, others // size), _Have(people, probes, per_photo=1))
         threshold = scores.least_threshold(allowed * probes)
         points.append(OperatingPoint(target_fpir / size, max([threshold, *(point.threshold for point in points)])))
-    threshold = points[-1].threshold
+    unraised = points[-1].threshold
+    threshold = max(unraised, least)
     return Calibrated(
         target=target_fpir,
         threshold=threshold,
-        points=tuple(points),
+        unraised=unraised,
+        points=tuple(point._replace(threshold=max(point.threshold, least)) for point in points),
         measured=pooled(round(best[-1].reaching(threshold)), probes, probes / _BOTH_WAYS),
         people=people,
         templates=probes,
     )
+
+
+def raise_model(curve: OperatingCurve, *, target: float, people: int, search: bool, least: float = -1) -> Thresholds:
+    """The model's own thresholds for this rate, `least` at least: for who has too few people to measure any.
+
+    Args:
+        curve: the model's.
+        target: FPIR of a search, or FMR of a verification.
+        people: how many the gallery has.
+        search: what the target is of.
+        least: that every threshold is raised to.
+    """
+    if search:
+        beyond = OperatingPoint(_RAREST, curve.threshold(_RAREST))  # where the model's line leads, not a raised one's
+        knots = (*curve.points, beyond)
+        points = tuple(knot._replace(threshold=max(knot.threshold, least)) for knot in knots)
+        unraised = IdentificationProfile("", target, curve).threshold(people)
+        threshold = IdentificationProfile("", target, replace(curve, points=points)).threshold(people)
+    else:
+        unraised = curve.threshold(target)
+        threshold = max(unraised, least)
+        points = (OperatingPoint(target, threshold),)
+    return Thresholds(target, threshold, unraised, points, people)
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,13 @@ what the rectification stopped on the way there. Convolutions and max-poolings g
 differ from it, and from each other, in the rectification alone.
 """
 
-from enum import StrEnum
 from typing import Any, assert_never
 
 import torch
 from torch import Tensor, nn
 
 from shared.ml.style.features import Vgg16Features
-from shared.ml.style.options import MODULES, check_layers
-
-
-class Method(StrEnum):
-    GUIDED = "guided"
-    DECONVNET = "deconvnet"
+from shared.ml.style.options import MODULES, Method, check_layers
 
 
 class _GuidedRelu(torch.autograd.Function):

@@ -27,6 +27,13 @@ class Pooling(StrEnum):
     AVERAGE = "average"
 
 
+class Method(StrEnum):
+    """How to go back from a unit to the pixels: shared/ml/style/guided.py."""
+
+    GUIDED = "guided"
+    DECONVNET = "deconvnet"
+
+
 class Colours(StrEnum):
     """Whose colours the picture has (Gatys et al., arXiv:1606.05897 and arXiv:1611.07865, section 5)."""
 

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from shared.ml.style.features import Vgg16Features
-from shared.ml.style.guided import Method, backward_image
+from shared.ml.style.guided import backward_image
+from shared.ml.style.options import Method
 from shared.ml.style.pixels import resize
 from shared.ml.style.receptive import ReceptiveField
 from shared.ml.style.unit_search import PATCHES, Place, Unit

@@ -6,7 +6,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from shared.ml.style.guided import Method
+from shared.ml.style.options import Method
 from shared.ml.style.patches import UnitView
 from shared.ml.style.pixels import to_image
 from shared.ml.style.receptive import ReceptiveField

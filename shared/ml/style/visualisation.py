@@ -13,7 +13,7 @@ from torch import Tensor
 from shared.errors import InsufficientData, InvalidImage
 from shared.ml.archives import FileProblem
 from shared.ml.style.features import Vgg16Features
-from shared.ml.style.guided import Method
+from shared.ml.style.options import Method
 from shared.ml.style.patches import PatchCollector, UnitView
 from shared.ml.style.reconstruction import PANELS, STEPS, Kept, Panel, Reconstruction
 from shared.ml.style.reconstruction_sheet import draw_reconstructions

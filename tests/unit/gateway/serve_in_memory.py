@@ -6,9 +6,9 @@ import threading
 from apiflask import APIFlask
 from pydantic import SecretStr
 
-from gateway.__main__ import Server
 from gateway.app import create_app
 from gateway.auth import KeyStore, hand_over_first_key
+from gateway.server import Server
 from gateway.wsgi import assemble
 from shared import logs, styles
 from shared.queue import connect

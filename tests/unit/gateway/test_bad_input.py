@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from redis import Redis
 from werkzeug.test import TestResponse
 
-from gateway.errors import PROBLEM_TYPE
+from gateway.problems import PROBLEM_TYPE
 from shared.storage import UPLOADS, MemoryStore
 from tests.unit.gateway.conftest import PHOTO, PREFIX, Api, picture
 
@@ -225,6 +225,7 @@ JSON_BODIES: dict[str, tuple[Any, int, str, str]] = {
     "nan": ('{"top_k": NaN}', 400, "malformed_body", "JSON"),
     "endless digits": ('{"top_k": ' + "9" * 5000 + "}", 400, "malformed_body", "JSON"),
     "deep": ("[" * 100_000, 400, "malformed_body", "JSON"),
+    "a value for every byte": ('{"top_k": [' + "0," * 60_000 + "0]}", 400, "malformed_body", "50,000 values"),
     "array": ("[]", 422, "invalid_field", "object"),
     "string": ('"image"', 422, "invalid_field", "object"),
     "null": ("null", 422, "invalid_field", "object"),
@@ -256,7 +257,7 @@ def test_another_content_type_is_refused(api: Api, kind: str | None) -> None:
 
 
 def test_a_multipart_body_without_a_boundary_is_refused(api: Api) -> None:
-    refused(api.post(RECOGNISE, data=b"x", content_type="multipart/form-data"), 422, "invalid_field", "`image`")
+    refused(api.post(RECOGNISE, data=b"x", content_type="multipart/form-data"), 400, "malformed_body", "boundary")
 
 
 def test_a_body_beyond_the_limit_is_refused_with_the_limit(api: Api) -> None:

@@ -14,11 +14,12 @@ from werkzeug.test import TestResponse, encode_multipart
 from gateway.app import create_app
 from gateway.auth import Scope
 from gateway.context import Services
+from gateway.uploads import READERS
 from shared.batches import input_key
 from shared.ml.style.looks import LOOKS
 from shared.schemas import Job, JobError
 from shared.settings import Settings
-from shared.storage import MemoryStore, image_key
+from shared.storage import MemoryStore, image_key, inbound_key
 from tests.unit.gateway.conftest import MODEL, PHOTO, Api, FakeWorker, MakeApi, picture, stylised
 from workers.feeding import Feeder
 
@@ -143,7 +144,7 @@ def test_a_manifest_says_what_is_painted_and_how(
     )
     batch = accepted(send(api, {"a.jpg": PHOTO, "unused.jpg": PHOTO}, {**STYLE, "size": 70}, manifest=manifest))
     feeder.feed()
-    payloads = {job.id.rpartition("-")[2]: job.payload for job in worker.jobs.recent("default")}
+    payloads = {job.id.rpartition("-")[2]: job.payload for job in worker.jobs.recent("default", batch=batch["id"])}
     assert [payloads[number]["size"] for number in "012"] == [70, 80, 70]
     assert [payloads[number]["strength"] for number in "012"] == [1.0, 0.5, 1.0]
     assert [payloads[number]["styles"][0]["style_id"] for number in "012"] == ["poppies", "great-wave", "poppies"]
@@ -152,6 +153,22 @@ def test_a_manifest_says_what_is_painted_and_how(
     assert payloads["2"]["content_key"] == "inbox/default/stored.jpg"
     assert work_off(api, batch["id"], worker, feeder)["counts"]["done"] == 3
     assert store.get("inbox/default/stored.jpg") == PHOTO, "an inbox is not ours to empty"
+
+
+def test_a_manifest_may_name_uploads(api: Api, worker: FakeWorker, feeder: Feeder, store: MemoryStore) -> None:
+    made = api.post("/v1/uploads", json={"bytes": len(PHOTO)}).get_json()
+    store.put(inbound_key("default", made["id"]), PHOTO)
+    unsent = api.post("/v1/uploads", json={"bytes": 5}).get_json()["reference"]
+    manifest = lines(
+        {"custom_id": "one", "image": made["reference"]},
+        {"custom_id": "two", "image": "upload:none"},
+        {"custom_id": "three", "image": unsent},
+    )
+    batch = accepted(send(api, manifest=manifest))
+    assert not list(store.keys(inbound_key("default", ""))), "it is used up"
+    work_off(api, batch["id"], worker, feeder)
+    errors = [one["error"] and one["error"]["code"] for one in items(api, batch["id"])]
+    assert errors == [None, "upload_not_found", "upload_incomplete"]
 
 
 def test_the_picture_of_a_former_job_can_be_painted_again(
@@ -441,3 +458,23 @@ def test_another_tenants_batch_is_not_there(api: Api, make_api: MakeApi) -> None
     for turn in ("pause", "resume", "cancel"):
         refused(other.post(f"{path}/{turn}"), 404, "batch_not_found")
     assert other.get("/v1/batches").get_json()["batches"] == []
+
+
+def test_a_picture_that_many_lines_name_is_stored_once(
+    settings: Settings, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put: list[str] = []
+
+    def noted(store: MemoryStore, key: str, data: bytes, content_type: str = "") -> None:
+        put.append(key)
+        real(store, key, data, content_type)
+
+    real = MemoryStore.put
+    token = services.keys.create("default", Scope)
+    assert token is not None
+    monkeypatch.setattr(MemoryStore, "put", noted)
+    said = lines(*({"custom_id": str(number), "image": "a.png"} for number in range(40)))
+    batch = accepted(send(Api(create_app(settings, services), token), {"a.png": PNG}, manifest=said))
+    assert batch["counts"]["total"] == 40
+    # Of those that are read at the same time each may find that it is not there yet.
+    assert 1 <= put.count(input_key("default", batch["id"], "0")) <= READERS

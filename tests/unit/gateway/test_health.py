@@ -59,6 +59,6 @@ def test_not_ready_without_redis_and_storage(settings: Settings, services: Servi
     assert "Redis" in redis
 
 
-def test_the_root_leads_to_the_documentation(app: APIFlask) -> None:
+def test_the_root_leads_to_the_console(app: APIFlask) -> None:
     answer = app.test_client().get("/")
-    assert (answer.status_code, answer.headers["Location"]) == (302, "/docs")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/console")

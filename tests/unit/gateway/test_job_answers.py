@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -85,6 +86,21 @@ def test_a_job_not_done_in_time_is_202(api: Api) -> None:
     assert 0.9 < time.monotonic() - started < 3
     assert answer.status_code == 202
     assert answer.headers["Preference-Applied"] == "wait=1"
+
+
+@pytest.mark.usefixtures("staff")
+def test_when_many_wait_no_more_do(services: Services, settings: Settings) -> None:
+    few = settings.model_copy(update={"limits": settings.limits.model_copy(update={"waiting_requests": 1})})
+    token = services.keys.create("default", Scope)
+    assert token is not None
+    api = Api(create_app(few, services), token)
+    with ThreadPoolExecutor(5) as pool:
+        begun = time.monotonic()
+        answers = list(pool.map(lambda _: verify(api, "wait=1"), range(5)))
+    assert {answer.status_code for answer in answers} == {202}
+    assert len([1 for answer in answers if "Preference-Applied" in answer.headers]) == 1
+    assert time.monotonic() - begun < 4, "nobody waited in line"
+    assert "Preference-Applied" in verify(api, "wait=0").headers, "and the place is free again"
 
 
 @pytest.mark.usefixtures("staff")
@@ -204,3 +220,17 @@ def test_a_job_accepted_before_redis_failed_is_202_not_503(
     assert answer.status_code == 202
     assert answer.json is not None
     assert jobs.get("default", answer.json["id"]).status is JobStatus.QUEUED
+
+
+def test_a_job_whose_record_cannot_be_read_back_is_accepted_and_keeps_its_photos(
+    settings: Settings, redis: Redis, store: MemoryStore, nowhere: Redis
+) -> None:
+    class LosesRedis(JobStore):
+        def get(self, tenant: str, job_id: str) -> Job:
+            return job_store(nowhere, settings.jobs).get(tenant, job_id)
+
+    answer = compare(api_over(settings, store, redis, LosesRedis(redis, PREFIX, settings.jobs, lambda *_: None)))
+    assert answer.status_code == 202
+    accepted = job_store(redis, settings.jobs).get("default", answer.json["id"])
+    assert (accepted.status, answer.json["status"]) == (JobStatus.QUEUED, "queued")
+    assert store.get(accepted.payload["image_a_key"]) == PHOTO

@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse, encode_multipart
 
 from gateway.auth import Scope
 from gateway.context import Services
+from shared.liveness_sessions import LivenessSessions
 from shared.ml.face.liveness.actions import MAX_FRAMES, MIN_FRAMES, SURE, WITH_LOOK_UP, Action
 from shared.ml.face.verification import Verdict
 from shared.queue import Queue, Task
@@ -22,6 +23,7 @@ from shared.schemas import (
     PassiveStatus,
     PerformedAction,
 )
+from shared.settings import Settings
 from shared.storage import UPLOADS, MemoryStore
 from tests.unit.gateway.conftest import PREFIX, Api, FakeWorker, MakeApi, picture
 
@@ -177,8 +179,29 @@ def test_several_files_are_for_fields_that_take_them(api: Api, staff: str) -> No
     assert "more than once" in answer.get_json(force=True)["detail"]
 
 
-def test_a_queue_that_is_full_leaves_the_session_open(api: Api, services: Services, worker: FakeWorker) -> None:
-    object.__setattr__(worker.jobs, "_settings", worker.jobs._settings.model_copy(update={"queue_limit": 0}))
+def test_a_queue_that_is_full_leaves_the_session_open(api: Api, services: Services) -> None:
+    object.__setattr__(services.jobs, "_settings", services.jobs._settings.model_copy(update={"queue_limit": 0}))
     session = new_session(api)["id"]
     assert send(api, session, FRAMES).status_code == 503
     assert services.liveness.get("default", session).state == "open"
+
+
+def test_a_key_may_make_so_many_sessions_a_minute(
+    api: Api, make_api: MakeApi, settings: Settings, redis: Redis
+) -> None:
+    """Nobody waits for the challenge that his recording answers."""
+    for _ in range(settings.rates.liveness_per_minute):
+        new_session(api)
+    refused = api.post(SESSIONS)
+    assert (refused.status_code, refused.get_json()["code"]) == (429, "rate_limited")
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    new_session(make_api())  # another key's
+    for name in redis.scan_iter(f"{PREFIX}liveness-made:*"):
+        redis.delete(name)  # the minute is over
+    new_session(api)
+
+
+def test_without_a_limit_a_key_may_make_any_number(redis: Redis) -> None:
+    sessions = LivenessSessions(redis, PREFIX)
+    assert [sessions.count("k1", 0) for _ in range(3)] == [0, 0, 0]
+    assert sessions.count("k1", 3) > 0

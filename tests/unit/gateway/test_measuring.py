@@ -91,6 +91,22 @@ def test_a_calibration_for_each_kind_of_target(api: Api, worker: FakeWorker) -> 
     ]
 
 
+@pytest.mark.parametrize(("fields", "used"), [({}, True), ({"feedback": "false"}, False)])
+def test_a_calibration_uses_feedback_unless_told_not_to(
+    api: Api, worker: FakeWorker, fields: dict[str, str], used: bool
+) -> None:
+    api.upload(CALIBRATIONS, {"target_fmr": "1e-4", **fields})
+    assert worker.claim().payload["feedback"] is used
+
+
+def test_a_small_gallery_need_not_be_measured(api: Api, worker: FakeWorker) -> None:
+    api.post(CALIBRATIONS, json={"target_fmr": 1e-4, "measure": False})
+    assert worker.claim().payload["measure"] is False
+    answer = api.upload(CALIBRATIONS, {"target_fmr": "1e-4", "measure": "false"}, archive=archive())
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid_field")
+    assert "measure=false" in answer.get_json()["detail"]
+
+
 @pytest.mark.parametrize("fields", [{}, {"target_fmr": 1e-3, "target_fpir": 1e-2}])
 def test_a_calibration_has_one_target(api: Api, fields: dict[str, float]) -> None:
     answer = api.post(CALIBRATIONS, json=fields)
@@ -186,7 +202,8 @@ def test_a_model_that_a_gallery_uses_is_not_deleted(api: Api, galleries: Gallery
     api.delete("/v1/galleries/tuned")
     assert api.delete(f"/v1/models/{digest}").status_code == 204
     assert digest not in [model["digest"] for model in api.get("/v1/models").get_json()["models"]]
-    assert api.delete(f"/v1/models/{digest}").status_code == 422
+    again = api.delete(f"/v1/models/{digest}")
+    assert (again.status_code, again.get_json()["code"]) == (404, "model_not_found")
     assert list(store.keys("models/")) == []
 
 

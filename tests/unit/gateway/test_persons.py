@@ -48,7 +48,7 @@ def test_a_person_shows_his_faces_but_no_embedding(api: Api) -> None:
     assert (face["quality"], face["model"]) == (0.9, DEFAULT_MODEL.digest)
     assert face["created_at"]
     assert "embedding" not in answer.text
-    assert "uid" not in answer.get_json()
+    assert len(answer.get_json()["uid"]) == 32
 
 
 def test_people_are_listed_page_by_page(api: Api) -> None:
@@ -66,7 +66,7 @@ def test_a_full_last_page_has_no_next(api: Api) -> None:
 
 
 def test_a_person_goes_with_his_faces(api: Api, galleries: GalleryStore) -> None:
-    assert api.delete(f"{PERSONS}/ada").status_code == 204
+    assert api.delete(f"{PERSONS}/ada").status_code == 200
     assert galleries.person_templates("default", "staff", "ada", DEFAULT_MODEL.digest) == []
     for again in (api.get(f"{PERSONS}/ada"), api.delete(f"{PERSONS}/ada")):
         assert (again.status_code, again.get_json()["code"]) == (404, "person_not_found")

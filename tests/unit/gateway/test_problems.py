@@ -14,8 +14,9 @@ from gateway import errors
 from gateway.app import create_app
 from gateway.auth import KeyStore, Scope
 from gateway.context import Services
-from gateway.errors import HTTP_CODES, PROBLEM_TYPE, STATUS, status_of
+from gateway.errors import HTTP_CODES, STATUS, status_of
 from gateway.operations import Operation, operation
+from gateway.problems import PROBLEM_TYPE
 from shared import errors as tree
 from shared.errors import LikenessError
 from shared.settings import Settings
@@ -42,7 +43,8 @@ def classes(root: type[LikenessError]) -> set[type[LikenessError]]:
 
 @pytest.mark.parametrize("error", sorted(classes(LikenessError), key=str))
 def test_every_error_of_the_tree_has_a_status(error: type[LikenessError]) -> None:
-    inputs = (tree.InvalidInput, tree.NotFound, tree.Conflict, errors.Unauthorized, errors.Forbidden)
+    faults = (tree.InvalidInput, tree.NotFound, tree.Conflict, errors.Unauthorized, errors.Forbidden)
+    inputs = (*faults, errors.TooManyRequests)
     status = status_of(error)
     assert (400 <= status < 500) == issubclass(error, inputs)
     assert status in STATUS.values()

@@ -195,11 +195,12 @@ def test_another_tenants_style_is_not_there(api: Api, make_api: MakeApi) -> None
     assert api.get("/v1/styles/mine/image").data == PICTURE
 
 
-def test_changing_the_library_needs_the_scope(make_api: MakeApi) -> None:
+def test_the_library_needs_a_scope_of_its_own(make_api: MakeApi) -> None:
     reader = make_api(scopes={Scope.VERIFY})
     refused(put(reader), 403, "forbidden")
     refused(reader.delete("/v1/styles/mine"), 403, "forbidden")
-    assert reader.get("/v1/styles").status_code == 200
+    refused(reader.get("/v1/styles"), 403, "forbidden")
+    assert make_api(scopes={Scope.STYLISE}).get("/v1/styles").status_code == 200
 
 
 class TestLimit:

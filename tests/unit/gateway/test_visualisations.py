@@ -30,7 +30,14 @@ def test_the_units_of_a_layer(api: Api, worker: FakeWorker, store: MemoryStore) 
     assert (task, queue) == (Task.VISUALISE, Queue.STYLE_BULK)
     payload = worker.claim().payload
     assert store.get(payload.pop("archive_key")) == sent
-    assert payload == {"kind": "units", "layer": "conv3_1", "units": [17, 3], "seed": 0}
+    expected = {"kind": "units", "layer": "conv3_1", "units": [17, 3], "count": 9, "method": "guided", "seed": 0}
+    assert payload == expected
+
+
+def test_so_many_of_the_most_telling_units_by_another_way_back(api: Api, worker: FakeWorker) -> None:
+    api.upload(ROUTE, {"layer": "conv3_1", "count": "4", "method": "deconvnet"}, archive=archive())
+    payload = worker.claim().payload
+    assert (payload["units"], payload["count"], payload["method"]) == (None, 4, "deconvnet")
 
 
 @pytest.mark.parametrize("kind", ["content", "style"])
@@ -51,7 +58,12 @@ def test_what_layers_keep(api: Api, worker: FakeWorker, kind: str) -> None:
         ({"layer": "conv1_1", "units": "[1.0]"}, "`units` must be a JSON list"),
         ({"layer": "conv1_1", "units": json.dumps(list(range(25)))}, "`units` must be a JSON list"),
         ({"layer": "conv1_1", "seed": "1"}, "`seed` is only for kind=content and kind=style"),
-        ({"kind": "style", "layer": "conv1_1"}, "`layer` and `units` are only for kind=units"),
+        ({"kind": "style", "layer": "conv1_1"}, "`layer`, `units`, `count` and `method` are only for"),
+        ({"kind": "style", "count": "3"}, "are only for kind=units"),
+        ({"kind": "content", "method": "guided"}, "are only for kind=units"),
+        ({"layer": "conv1_1", "units": "[3]", "count": "3"}, "Send `units` or `count`"),
+        ({"layer": "conv1_1", "count": "25"}, "`count` must be an integer from 1 to 24"),
+        ({"layer": "conv1_1", "method": "magic"}, "one of guided, deconvnet"),
         ({"kind": "texture"}, "one of units, content, style"),
     ],
 )

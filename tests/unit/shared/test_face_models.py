@@ -6,7 +6,7 @@ from datetime import date
 import pytest
 from pydantic import ValidationError
 
-from shared.errors import ModelExists, StorageUnavailable, UnknownModel
+from shared.errors import ModelExists, ModelNotFound, StorageUnavailable, UnknownModel
 from shared.face_models import FaceModelStore, card_of
 from shared.ml.face.catalogue import CATALOGUE, DEFAULT_MODEL
 from shared.ml.face.evaluation.report import Rate, TarAtFar
@@ -58,7 +58,7 @@ def test_a_registered_model_is_found_by_name_and_digest_and_by_its_tenant_only(m
     assert models.get("acme", found.digest) == (manifest(), b"abc")
     with pytest.raises(UnknownModel, match=DEFAULT_MODEL.name):
         models.find("other", "staff-tuned")
-    with pytest.raises(UnknownModel):
+    with pytest.raises(ModelNotFound):
         models.get("other", found.digest)
 
 

@@ -7,10 +7,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from shared import storage
+from shared import s3_store
 from shared.errors import StorageUnavailable
+from shared.s3_store import S3Store
 from shared.settings import S3Settings
-from shared.storage import S3Store
 
 SLOWNESS_S = 0.5
 
@@ -32,8 +32,8 @@ class BusyStore(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def busy(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Store]:
-    monkeypatch.setattr(storage, "READ_S", SLOWNESS_S / 10)
-    monkeypatch.setattr(storage, "LARGE_READ_S", 20 * SLOWNESS_S)
+    monkeypatch.setattr(s3_store, "READ_S", SLOWNESS_S / 10)
+    monkeypatch.setattr(s3_store, "LARGE_READ_S", 20 * SLOWNESS_S)
     server = ThreadingHTTPServer(("127.0.0.1", 0), BusyStore)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -47,7 +47,7 @@ def busy(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Store]:
 
 
 def test_a_large_object_may_take_its_time(busy: S3Store) -> None:
-    busy.put("uploads/large", bytes(storage.LARGE_BYTES + 1))
+    busy.put("uploads/large", bytes(s3_store.LARGE_BYTES + 1))
 
 
 def test_a_small_one_may_not(busy: S3Store) -> None:

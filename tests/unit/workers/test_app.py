@@ -41,5 +41,5 @@ def test_bulk_stylisations_are_kept_apart_from_interactive_ones(plans: dict[Role
     assert list(plans[Role.STYLE_BULK].queues) == [Queue.STYLE_BULK]
 
 
-def test_only_housekeeping_acts_by_itself(plans: dict[Role, Plan]) -> None:
-    assert {role for role, work in plans.items() if work.schedule} == {Role.HOUSEKEEPING}
+def test_only_housekeeping_and_webhooks_act_by_themselves(plans: dict[Role, Plan]) -> None:
+    assert {role for role, work in plans.items() if work.schedule} == {Role.HOUSEKEEPING, Role.WEBHOOKS}

@@ -3,6 +3,7 @@
 import io
 import threading
 import zipfile
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from PIL import Image
 from redis import Redis
 
 from shared.jobs import JobStore, NewJob
+from shared.ml.style.options import Method
 from shared.schemas import (
     Job,
     JobStatus,
@@ -39,7 +41,7 @@ class Bench:
         self.runner = JobRunner(self.jobs, self.store, settings.lease_seconds)
         self.visualiser = Visualiser(models, self.store, LIMITS)
 
-    def accept(self, kind: VisualisationKind, files: dict[str, bytes], layer: str | None = None) -> str:
+    def accept(self, kind: VisualisationKind, files: dict[str, bytes], layer: str | None = None, **options: Any) -> str:
         job_id = NewJob.new_id()
         key = f"uploads/{TENANT}/{job_id}/archive"
         buffer = io.BytesIO()
@@ -48,7 +50,8 @@ class Bench:
                 packed.writestr(name, data)
         self.store.put(key, buffer.getvalue())
         units = (7, 2) if layer else None
-        payload = VisualisationPayload(archive_key=key, kind=kind, layer=layer, units=units)
+        fields = {"units": units, **options}
+        payload = VisualisationPayload(archive_key=key, kind=kind, layer=layer, **fields)
         self.jobs.submit(NewJob(TENANT, JobType.VISUALISATION, payload, id=job_id))
         return job_id
 
@@ -78,6 +81,17 @@ def test_the_sheet_of_units_is_the_jobs_report(bench: Bench) -> None:
     stages = [event.data["stage"] for event in bench.jobs.events(job.id, block=False) if event.event == "progress"]
     assert stages[0] == "looking at pictures"
     assert stages[-1] == "going back to the pixels"
+
+
+def test_so_many_units_are_chosen_and_shown_by_the_way_back_that_is_asked_for(bench: Bench) -> None:
+    sheets = []
+    for method in Method:
+        asked = {"units": None, "count": 3, "method": method}
+        job = bench.run(bench.accept(VisualisationKind.UNITS, FILES, "relu1_2", **asked))
+        assert job.status is JobStatus.SUCCEEDED, job.error
+        assert len(VisualisationResult.model_validate(job.result).units) == 3
+        sheets.append(bench.store.get(report_key(TENANT, job.id, "sheet.png")))
+    assert sheets[0] != sheets[1]
 
 
 def test_the_photos_are_deleted_and_the_sheet_is_kept(bench: Bench) -> None:

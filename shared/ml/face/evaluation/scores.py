@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from shared.ml.face.face_set import Embeddings, Labels
 
-_BINS_PER_ONE = 1 << 16
-_BINS = 2 * _BINS_PER_ONE  # of cosines in [-1, 1]
+BINS_PER_ONE = 1 << 16
+_BINS = 2 * BINS_PER_ONE  # of cosines in [-1, 1]
 _AT_ONCE = 1 << 22  # scores of one product: 16 MB of float32, which stay in the cache's reach
 _KEPT = 256  # most wrong pairs of either kind
 
@@ -56,14 +56,14 @@ class ScoreHistogram:
 
     def reaching(self, threshold: float) -> float:
         """How many scores reach a threshold, which is an edge of a bin (others are taken up to the next)."""
-        first = int(np.ceil((threshold + 1) * _BINS_PER_ONE - 1e-6))
+        first = int(np.ceil((threshold + 1) * BINS_PER_ONE - 1e-6))
         return float(self.counts[max(0, first) :].sum())
 
     def least_threshold(self, at_most: float) -> float:
         """The least edge that at most so many scores reach."""
         few = self.at_or_above() <= at_most
         first = int(few.argmax()) if few.any() else _BINS
-        return first / _BINS_PER_ONE - 1
+        return first / BINS_PER_ONE - 1
 
     def coarse(self, bins: int) -> npt.NDArray[np.int64]:
         """Counts in so many equal bins over [-1, 1]; a power of two."""
@@ -148,6 +148,6 @@ class _Extremes:
 
 
 def _bins(scores: Scores) -> npt.NDArray[np.int32]:
-    scaled = (scores.ravel() + np.float32(1)) * np.float32(_BINS_PER_ONE)
+    scaled = (scores.ravel() + np.float32(1)) * np.float32(BINS_PER_ONE)
     # a unit vector's cosine with itself may be 1 + 1e-7
     return np.asarray(np.clip(scaled, 0, _BINS - 1), dtype=np.int32)

@@ -3,10 +3,11 @@ import pytest
 
 from shared.errors import InsufficientData, TargetNotSupported
 from shared.ml.face import calibration
-from shared.ml.face.calibration import calibrate_identification, calibrate_verification
-from shared.ml.face.catalogue import OperatingCurve
+from shared.ml.face.calibration import calibrate_identification, calibrate_verification, raise_model
+from shared.ml.face.catalogue import DEFAULT_MODEL, OperatingCurve
 from shared.ml.face.face_set import FaceSet, label
 from shared.ml.face.gallery import fuse
+from shared.ml.face.verification import IdentificationProfile
 from tests.unit.shared.ml.face.evaluation.synthetic import synthetic_faces
 
 FACES = synthetic_faces(60, 3, dimensions=16)
@@ -120,3 +121,43 @@ def test_fewer_than_two_people_cannot_be_strangers() -> None:
 def test_a_target_outside_of_zero_and_one_is_no_rate() -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         calibrate_verification(FACES.embeddings, FACES.labels, target_fmr=1.0)
+
+
+# --- at least so high ---
+
+CURVE = DEFAULT_MODEL.curve
+RATES = (1e-1, 1e-2, 1e-3, 3e-4, 1e-4, 1e-5, 1e-7)
+
+
+def test_a_score_does_not_reach_the_threshold_just_above_it() -> None:
+    for score in np.random.default_rng(0).uniform(-1, 1, 1000).tolist():
+        assert score < calibration.just_above(score) <= score + 2**-16
+
+
+def test_a_least_threshold_raises_every_point_of_a_search_and_lowers_none() -> None:
+    plain = calibrate_identification(FACES.embeddings, FACES.labels, target_fpir=0.2)
+    least = plain.points[1].threshold + 0.01
+    raised = calibrate_identification(FACES.embeddings, FACES.labels, target_fpir=0.2, least=least)
+    for before, after in zip(plain.points, raised.points, strict=True):
+        assert after == (before.false_match_rate, max(before.threshold, least))
+    assert raised.unraised == plain.threshold
+
+
+@pytest.mark.parametrize("target", RATES)
+def test_a_models_own_threshold_is_kept_or_raised(target: float) -> None:
+    own = raise_model(CURVE, target=target, people=5, search=False)
+    assert own.threshold == own.unraised == CURVE.threshold(target)
+    raised = raise_model(CURVE, target=target, people=5, search=False, least=own.threshold + 0.03)
+    assert raised.threshold == own.threshold + 0.03
+    assert OperatingCurve(raised.points, 0.0, "", "").threshold(target) == raised.threshold
+    assert raise_model(CURVE, target=target, people=5, search=False, least=-1) == own
+
+
+@pytest.mark.parametrize("least", [-1, 0.40, 0.45, 0.60])
+def test_a_models_own_search_is_nowhere_laxer_than_it_was_nor_than_the_least(least: float) -> None:
+    raised = raise_model(CURVE, target=1e-2, people=7, search=True, least=least)
+    before = IdentificationProfile("p", 1e-2, CURVE)
+    after = IdentificationProfile("p", 1e-2, OperatingCurve(raised.points, CURVE.margin, "", ""))
+    for persons in (1, 2, 5, 7, 10, 31, 100, 500, 1000, 20_000):
+        assert after.threshold(persons) >= max(before.threshold(persons), least)
+    assert (raised.threshold, raised.unraised) == (after.threshold(7), before.threshold(7))

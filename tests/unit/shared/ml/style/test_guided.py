@@ -6,7 +6,8 @@ from torch import Tensor
 
 from shared.errors import InvalidField
 from shared.ml.style.features import Vgg16Features
-from shared.ml.style.guided import Method, backward_image, rectify
+from shared.ml.style.guided import backward_image, rectify
+from shared.ml.style.options import Method
 
 
 def by_hand(method: Method) -> tuple[float, list[float]]:

@@ -6,7 +6,8 @@ from torch import Tensor
 
 from shared.errors import ImageTooSmall, InvalidField
 from shared.ml.style.features import Vgg16Features
-from shared.ml.style.guided import Method, backward_image
+from shared.ml.style.guided import backward_image
+from shared.ml.style.options import Method
 from shared.ml.style.patches import PatchCollector, UnitView
 from shared.ml.style.unit_search import CANDIDATES, PATCHES, Unit, UnitSearch
 

@@ -1,16 +1,14 @@
 """`likeness stylize` and what it says, against a system whose answers are the test's."""
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
-from gateway.client import style_commands
-from gateway.client.api import Client
 from gateway.client.cli import app
 from shared.errors import InvalidField
 
@@ -31,15 +29,15 @@ class System:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(f"{request.method} {request.url.path}")
-        if request.method == "POST":
-            return self.refusal or httpx.Response(202, json={"id": JOB})
-        if request.url.path == "/picture":
-            return httpx.Response(200, content=b"painted")
         status = "failed" if self.error else "succeeded"
-        result = {"image": {"url": "/picture"}}
-        return httpx.Response(
-            200, json={"id": JOB, "status": status, "progress": None, "error": self.error, "result": result}
-        )
+        found: dict[str, Any] = {"id": JOB, "status": status, "progress": None, "links": {}, "result": {"image": {}}}
+        if request.method == "POST":
+            return self.refusal or httpx.Response(202, json={**found, "status": "queued"})
+        if request.url.path.endswith("/image"):
+            return httpx.Response(200, content=b"painted")
+        if request.url.path.endswith("/events"):
+            return httpx.Response(204)
+        return httpx.Response(200, json={**found, "error": self.error} if self.error else found)
 
 
 @pytest.fixture
@@ -51,22 +49,36 @@ def system() -> System:
 def stylize(system: System, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stylize:
     """Runs the command in a folder with a photo."""
 
-    @contextmanager
-    def connected(url: str | None, key: str | None) -> Iterator[Client]:
-        assert (url, key) == (None, None)
-        with Client("http://test", "key", transport=httpx.MockTransport(system)) as client:
-            yield client
-
-    monkeypatch.setattr(style_commands, "connected", connected)
+    monkeypatch.setenv("LIKENESS_URL", "http://test")
+    monkeypatch.setenv("LIKENESS_API_KEY", "key")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "1.jpg").write_bytes(b"photo")
-    return lambda *words: CliRunner().invoke(app, ["stylize", *words])
+    transport = httpx.MockTransport(system)
+    return lambda *words: CliRunner().invoke(app, ["stylize", *words], obj=transport)
 
 
 def test_a_photo_gets_its_picture_once(stylize: Stylize, system: System) -> None:
     assert stylize("1.jpg", "-s", "poppies", "-o", "out").exit_code == 0
     assert Path("out/1.jpeg").read_bytes() == b"painted"
     assert stylize("1.jpg", "-s", "poppies", "-o", "out").exit_code == 0
+    assert system.asked.count("POST /v1/stylizations") == 1
+
+
+def test_a_photo_of_the_same_name_gets_a_picture_of_its_own(stylize: Stylize, system: System) -> None:
+    for folder in ("a", "b"):
+        Path(folder).mkdir()
+        Path(folder, "1.jpg").write_bytes(folder.encode())
+    for photo in ("a/1.jpg", "b/1.jpg", "a/1.jpg", "b/1.jpg"):
+        assert stylize(photo, "-s", "poppies", "-o", "out").exit_code == 0
+    assert {path.name for path in Path("out").glob("*.jpeg")} == {"1.jpeg", "1-2.jpeg"}
+    assert system.asked.count("POST /v1/stylizations") == 2
+
+
+def test_a_photo_that_was_moved_is_still_the_same(stylize: Stylize, system: System) -> None:
+    assert stylize("1.jpg", "-s", "poppies", "-o", "out").exit_code == 0
+    Path("elsewhere").mkdir()
+    Path("1.jpg").rename("elsewhere/1.jpg")
+    assert stylize("elsewhere/1.jpg", "-s", "poppies", "-o", "out").exit_code == 0
     assert system.asked.count("POST /v1/stylizations") == 1
 
 

@@ -6,17 +6,17 @@ from typing import Any
 import httpx
 import pytest
 
-from gateway.client.api import ApiError, Client
+from gateway.client import ApiError, Client
 from tests.unit.gateway.conftest import Api
 
 Call = Callable[[Client, str], Any]
 CALLS: list[Call] = [
-    lambda client, name: client.style(name),
-    lambda client, name: client.job(name),
-    lambda client, name: client.gallery(name),
-    lambda client, name: client.batch(name),
-    lambda client, name: client.turn_batch(name, "cancel"),
-    lambda client, name: list(client.batch_results(name)),
+    lambda client, name: client.styles.get(name),
+    lambda client, name: client.jobs.get(name),
+    lambda client, name: client.galleries.get(name),
+    lambda client, name: client.batches.get(name),
+    lambda client, name: client.batches.cancel(name),
+    lambda client, name: list(client.batches.results(name)),
 ]
 
 
@@ -46,9 +46,3 @@ def test_an_id_that_nothing_can_have_is_an_error(api: Api, call: Call, name: str
     with client, pytest.raises(ApiError) as refused:
         call(client, name)
     assert 400 <= refused.value.status < 500
-
-
-def test_an_answer_that_leads_elsewhere_is_an_error() -> None:
-    moved = httpx.MockTransport(lambda _: httpx.Response(308, headers={"Location": "/v1/batches/cancel"}))
-    with Client("http://test", "key", transport=moved) as client, pytest.raises(ApiError, match="308"):
-        client.turn_batch("", "cancel")

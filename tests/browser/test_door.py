@@ -1,0 +1,102 @@
+"""The door view, before a webcam that shows a face."""
+
+import httpx
+from playwright.sync_api import Page, Request, expect
+
+from tests.browser.conftest import STRANGER, MakeConsole, MakeKey
+from tests.browser.console import Console
+
+LIVE_TRACKS = "(window.tracks ?? []).filter((track) => track.readyState === 'live').length"
+WATCH_TRACKS = """
+const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+navigator.mediaDevices.getUserMedia = async (wanted) => {
+  const stream = await open(wanted);
+  window.tracks = [...(window.tracks ?? []), ...stream.getTracks()];
+  return stream;
+};
+"""
+
+
+def start(console: Console, gallery: str, device: str = "front") -> Page:
+    page = console.open(f"/door?gallery={gallery}&device={device}", "Door")
+    console.button("Start").click()
+    return page
+
+
+def test_who_is_known_is_granted_by_name_and_the_audit_knows(console: Console, staff: str, http: httpx.Client) -> None:
+    page = start(console, staff)
+    panel = page.get_by_role("region", name="Decision")
+    expect(panel).to_contain_text("Granted")
+    expect(panel).to_contain_text("Barack")
+    expect(page.locator("#announcer")).to_have_text("Granted: Barack")
+    expect(page.locator(".events li").first).to_contain_text("Barack")
+    entries = http.get("/v1/audit", params={"gallery": staff, "device": "front"}).json()["entries"]
+    assert {entry["decision"] for entry in entries} == {"granted"}
+
+
+def test_a_stranger_is_denied_with_the_reason(make_console: MakeConsole, staff: str) -> None:
+    page = start(make_console(photo=STRANGER), staff)
+    panel = page.get_by_role("region", name="Decision")
+    expect(panel).to_contain_text("Denied")
+    expect(panel).to_contain_text("Not recognised")
+    expect(panel.get_by_role("button")).to_have_count(0)
+
+
+def test_the_galleries_rules_are_told(console: Console, staff: str, http: httpx.Client) -> None:
+    http.put(f"/v1/galleries/{staff}/persons/barack", json={"valid_until": "2020-01-01T00:00:00Z"}).raise_for_status()
+    page = start(console, staff)
+    expect(page.get_by_role("region", name="Decision")).to_contain_text("No longer valid")
+
+
+def test_not_this_person_is_noted(console: Console, staff: str, http: httpx.Client) -> None:
+    page = start(console, staff)
+    console.button("Not this person").click()
+    expect(page.locator("#announcer")).to_contain_text("Noted")
+    reports = http.get(f"/v1/galleries/{staff}/feedback").json()["feedback"]
+    assert {report["kind"] for report in reports} == {"wrong_person"}
+
+
+def test_the_camera_stops_with_a_pause_and_with_the_page(console: Console, staff: str) -> None:
+    console.page.add_init_script(WATCH_TRACKS)
+    page = start(console, staff)
+    expect(page.get_by_role("region", name="Decision")).to_contain_text("Granted")
+    assert page.evaluate(LIVE_TRACKS) == 1
+    console.button("Pause").click()
+    assert page.evaluate(LIVE_TRACKS) == 0
+    expect(page.get_by_text("The camera is off.")).to_be_visible()
+    console.button("Start").click()
+    expect(page.get_by_role("region", name="Decision")).to_contain_text("Granted")
+    assert page.evaluate(LIVE_TRACKS) == 1
+    page.get_by_role("link", name="Jobs").click()
+    expect(console.heading("Jobs")).to_be_visible()
+    assert page.evaluate(LIVE_TRACKS) == 0
+
+
+def test_nothing_is_sent_while_the_tab_is_hidden(console: Console, staff: str) -> None:
+    page = start(console, staff)
+    expect(page.get_by_role("region", name="Decision")).to_contain_text("Granted")
+    page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
+    page.wait_for_timeout(1500)
+    sent: list[Request] = []
+    page.on("request", lambda request: sent.append(request) if "recognitions" in request.url else None)
+    page.wait_for_timeout(2500)
+    assert sent == []
+    page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+    with page.expect_request(lambda request: "recognitions" in request.url):
+        pass
+
+
+def test_without_the_audit_the_page_lists_what_it_saw(make_console: MakeConsole, make_key: MakeKey, staff: str) -> None:
+    console = make_console(key=make_key("recognise"))
+    page = start(console, staff)
+    expect(page.get_by_text("What this page has seen")).to_be_visible()
+    expect(page.locator(".events li")).to_have_count(1)
+    expect(page.locator(".events li").first).to_contain_text("Barack")
+
+
+def test_a_camera_that_is_refused_says_what_to_do(console: Console, staff: str) -> None:
+    console.page.add_init_script(
+        "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('no', 'NotAllowedError') }"
+    )
+    page = start(console, staff)
+    expect(page.get_by_text("does not let this page use the camera")).to_be_visible()

@@ -1,0 +1,194 @@
+"""Galleries and the people in them: enrol, change, merge, erase."""
+
+import io
+import uuid
+import zipfile
+
+import httpx
+from playwright.sync_api import FilePayload, expect
+
+from tests.browser.conftest import PHOTOS, MakeConsole, MakeKey, enrol
+from tests.browser.console import Console
+
+HOSTILE = "<img src=x onerror=\"document.title='broken'\"> & <script>alert(1)</script>"
+
+
+def test_a_gallery_is_made_and_somebody_enrolled_from_a_file(console: Console) -> None:
+    name = f"g-{uuid.uuid4().hex[:8]}"
+    page = console.open("/galleries", "People")
+    console.button("New gallery").first.click()
+    console.dialog().get_by_label("Name").fill(name)
+    console.button("Create").click()
+    expect(console.heading(name)).to_be_visible()
+    page.get_by_role("link", name="Enrol somebody").first.click()
+    page.get_by_label("Choose a file: Photo").set_input_files(PHOTOS / "hopper.jpg")
+    expect(page.get_by_text("A good photo.")).to_be_visible()
+    expect(page.get_by_role("img", name="1 face found")).to_be_visible()
+    page.get_by_label("Person", exact=True).fill("grace")
+    page.get_by_label("Name (optional)").fill("Grace Hopper")
+    console.button("Enrol").click()
+    expect(page.get_by_text("grace is enrolled.")).to_be_visible()
+    page.get_by_role("link", name="See the person").click()
+    expect(console.heading("grace")).to_be_visible()
+    expect(page.get_by_text("Grace Hopper")).to_be_visible()
+    expect(page.get_by_text("Good quality")).to_have_count(1)
+
+
+def test_somebody_is_enrolled_with_the_webcam(console: Console, gallery: str, http: httpx.Client) -> None:
+    page = console.open(f"/galleries/{gallery}/enrol", "Enrol somebody")
+    console.button("Use the camera").click()
+    console.button("Take the photo").click()
+    expect(page.get_by_text("A good photo.")).to_be_visible()
+    assert page.locator("video").count() == 0
+    page.get_by_label("Person", exact=True).fill("barack")
+    console.button("Enrol").click()
+    expect(page.get_by_text("barack is enrolled.")).to_be_visible()
+    assert len(http.get(f"/v1/galleries/{gallery}/persons/barack").json()["faces"]) == 1
+
+
+def test_a_photo_without_one_clear_face_is_advised_against(console: Console, gallery: str) -> None:
+    page = console.open(f"/galleries/{gallery}/enrol", "Enrol somebody")
+    chooser = page.get_by_label("Choose a file: Photo")
+    chooser.set_input_files(PHOTOS / "group.jpg")
+    expect(page.get_by_text("There is more than one face.")).to_be_visible()
+    assert page.locator("svg.boxes rect").count() == 6
+    page.get_by_label("Person", exact=True).fill("crowd")
+    console.button("Enrol").click()
+    expect(page.get_by_text("More than one face.", exact=False).last).to_be_visible()
+    chooser.set_input_files({"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture"})
+    expect(page.get_by_text("Choose a JPEG, PNG or WebP picture.")).to_be_visible()
+
+
+def test_what_somebody_resembles_is_told(console: Console, staff: str) -> None:
+    page = console.open(f"/galleries/{staff}/enrol", "Enrol somebody")
+    page.get_by_label("Choose a file: Photo").set_input_files(PHOTOS / "obama-3.jpg")
+    page.get_by_label("Person", exact=True).fill("twin")
+    console.button("Enrol").click()
+    expect(page.get_by_text("Looks like somebody else")).to_be_visible()
+
+
+def test_an_id_that_is_none_is_said_beside_its_field(console: Console, gallery: str) -> None:
+    page = console.open(f"/galleries/{gallery}/enrol", "Enrol somebody")
+    page.get_by_label("Person", exact=True).fill("no spaces, please")
+    console.button("Enrol").click()
+    expect(page.get_by_text("1 to 64 letters")).to_be_visible()
+    assert console.focused() == "Person"
+
+
+def test_the_list_is_searched_and_paged(console: Console, gallery: str, http: httpx.Client) -> None:
+    for number in range(55):
+        fields = {"name": f"Guest {number}", "tags": ["even" if number % 2 == 0 else "odd"]}
+        http.put(f"/v1/galleries/{gallery}/persons/p{number:02}", json=fields).raise_for_status()
+    page = console.open(f"/galleries/{gallery}", gallery)
+    rows = page.locator("tbody tr")
+    expect(rows).to_have_count(50)
+    console.button("Show more").click()
+    expect(rows).to_have_count(55)
+    page.get_by_label("Search").fill("guest 54")
+    expect(rows).to_have_count(1)
+    assert "q=guest+54" in page.url
+    page.reload()
+    expect(rows).to_have_count(1)
+    page.get_by_label("Search").fill("nobody at all")
+    expect(page.get_by_text("Nobody is like that")).to_be_visible()
+    page.get_by_label("Search").fill("")
+    page.get_by_label("Tag").fill("odd")
+    expect(rows).to_have_count(27)
+
+
+def test_a_person_is_changed_merged_and_erased(console: Console, staff: str, http: httpx.Client) -> None:
+    enrol(http, staff, "again", "obama-4.jpg")
+    page = console.open(f"/galleries/{staff}/persons/barack", "barack")
+    page.get_by_text("Change", exact=True).click()
+    page.get_by_label("Tags").fill("president, guest")
+    page.get_by_label("Groups").fill("west-wing")
+    page.get_by_label("Valid until").fill("2040-01-02T03:04")
+    console.button("Save").click()
+    expect(page.locator(".facts").get_by_text("president")).to_be_visible()
+    known = http.get(f"/v1/galleries/{staff}/persons/barack").json()
+    assert (sorted(known["tags"]), known["groups"]) == (["guest", "president"], ["west-wing"])
+    assert known["valid_until"].startswith("2040-01-0")
+
+    console.button("Merge").click()
+    console.dialog().get_by_label("Id of the other one").fill("again")
+    console.dialog().get_by_role("button", name="Merge").click()
+    expect(page.get_by_role("heading", name="Faces (2)")).to_be_visible()
+    assert http.get(f"/v1/galleries/{staff}/persons/again").status_code == 404
+
+    console.button("Erase").click()
+    expect(console.dialog()).to_contain_text("cannot be undone")
+    page.keyboard.press("Escape")
+    assert http.get(f"/v1/galleries/{staff}/persons/barack").status_code == 200
+    console.button("Erase").click()
+    console.button("Erase for ever").click()
+    expect(page.get_by_role("heading", name="barack is erased")).to_be_visible()
+    expect(console.dialog().locator("dt").filter(has_text="Templates")).to_be_visible()
+    console.button("Close").click()
+    expect(console.heading(staff)).to_be_visible()
+    assert http.get(f"/v1/galleries/{staff}/persons/barack").status_code == 404
+
+
+def test_a_face_is_forgotten(console: Console, staff: str) -> None:
+    page = console.open(f"/galleries/{staff}/persons/barack", "barack")
+    console.button("Forget this face").click()
+    console.button("Forget it").click()
+    expect(page.get_by_text("No face yet")).to_be_visible()
+
+
+def test_many_are_enrolled_from_a_zip(console: Console, gallery: str, http: httpx.Client) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.write(PHOTOS / "hopper.jpg", "grace/one.jpg")
+        archive.write(PHOTOS / "collins.png", "eileen/one.png")
+        archive.writestr("nobody/empty.jpg", b"no picture")
+    page = console.open(f"/galleries/{gallery}/bulk", "Enrol many")
+    chooser = page.get_by_label("Choose a ZIP")
+    chooser.set_input_files({"name": "staff.zip", "mimeType": "application/zip", "buffer": buffer.getvalue()})
+    console.button("Enrol everybody").click()
+    expect(page.locator("main").get_by_text("2 of 3 items done · 1 failed")).to_be_visible()
+    expect(page.get_by_role("cell", name="Enrolled")).to_have_count(2)
+    known = http.get(f"/v1/galleries/{gallery}/persons").json()["persons"]
+    assert {"grace", "eileen"} <= {person["id"] for person in known}
+
+
+def test_names_of_people_and_files_stay_text(console: Console, staff: str, http: httpx.Client) -> None:
+    http.put(f"/v1/galleries/{staff}/persons/barack", json={"name": HOSTILE, "tags": ["<b>bold"]}).raise_for_status()
+    page = console.open(f"/galleries/{staff}", staff)
+    expect(page.get_by_role("cell", name=HOSTILE)).to_be_visible()
+    console.open(f"/galleries/{staff}/persons/barack", "barack")
+    expect(page.get_by_text(HOSTILE)).to_be_visible()
+    console.open(f"/galleries/{staff}/enrol", "Enrol somebody")
+    hostile_file: FilePayload = {
+        "name": f"{HOSTILE}.jpg",
+        "mimeType": "image/jpeg",
+        "buffer": (PHOTOS / "hopper.jpg").read_bytes(),
+    }
+    page.get_by_label("Choose a file: Photo").set_input_files(hostile_file)
+    expect(page.get_by_text("A good photo.")).to_be_visible()
+    console.open(f"/door?gallery={staff}", "Door")
+    console.button("Start").click()
+    expect(page.locator(".door-who")).to_have_text(HOSTILE)
+    assert page.locator("img[src='x']").count() == 0
+    assert page.evaluate("document.title") == "Door · Likeness"
+
+
+def test_a_gallery_is_deleted_only_with_its_name_typed(console: Console, staff: str, http: httpx.Client) -> None:
+    page = console.open(f"/galleries/{staff}", staff)
+    console.button("Delete").click()
+    console.button("Delete everybody in it").click()
+    expect(console.dialog().get_by_text(f"Type {staff} to confirm.")).to_be_visible()
+    page.get_by_label(f"Type {staff} to confirm").fill(staff)
+    console.button("Delete everybody in it").click()
+    expect(console.heading("People")).to_be_visible()
+    assert http.get(f"/v1/galleries/{staff}").status_code == 404
+
+
+def test_a_key_without_verify_enrols_without_advice(make_console: MakeConsole, make_key: MakeKey, gallery: str) -> None:
+    console = make_console(key=make_key("enrol"))
+    page = console.open(f"/galleries/{gallery}/enrol", "Enrol somebody")
+    page.get_by_label("Choose a file: Photo").set_input_files(PHOTOS / "hopper.jpg")
+    expect(page.get_by_text("This key cannot check photos")).to_be_visible()
+    page.get_by_label("Person", exact=True).fill("grace")
+    console.button("Enrol").click()
+    expect(page.get_by_text("grace is enrolled.")).to_be_visible()
+    expect(console.button("Erase")).to_have_count(0)

@@ -1,0 +1,141 @@
+"""What the exit status of a command says, and that errors are one line on standard error."""
+
+import json as jsonlib
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.unit.gateway.client.commands.conftest import Likeness, job
+from tests.unit.gateway.client.conftest import Gateway, json, problem
+
+FACE = {"box": {"x": 1, "y": 2, "width": 30, "height": 40}, "quality": {"score": 0.9, "issues": []}}
+
+
+def verification(verdict: str, **members: Any) -> dict[str, Any]:
+    return job({"verdict": verdict, "person": "ada", "reason": None, **members})
+
+
+def recognition(*faces: dict[str, Any]) -> dict[str, Any]:
+    return job({"faces": [{"reason": None, "person": None, **FACE, **face} for face in faces]})
+
+
+GRANTED, DENIED = {"decision": "granted"}, {"decision": "denied", "denial": "outside_opening_hours"}
+KNOWN, STRANGER = {"verdict": "recognised", "person": "ada"}, {"verdict": "not_recognised"}
+VERIFY = ("verify", "-g", "staff", "ada", "ada.jpg")
+RECOGNISE = ("recognise", "-g", "staff", "ada.jpg")
+ENROLLED: dict[str, Any] = {"reason": None, "warnings": []}
+
+
+@pytest.mark.parametrize(
+    ("words", "answer", "status"),
+    [
+        (VERIFY, verification("match"), 0),
+        (VERIFY, verification("match", **GRANTED), 0),
+        (VERIFY, verification("match", **DENIED), 3),
+        (VERIFY, verification("no_match"), 3),
+        (VERIFY, verification("no_face"), 3),
+        (RECOGNISE, recognition(KNOWN), 0),
+        (RECOGNISE, recognition(STRANGER, KNOWN), 0),
+        (RECOGNISE, recognition(STRANGER), 3),
+        (RECOGNISE, recognition({**KNOWN, **DENIED}), 3),
+        (RECOGNISE, recognition(), 3),
+        (("compare", "ada.jpg", "ada.jpg"), job({"verdict": "match", "reason": None}), 0),
+        (("compare", "ada.jpg", "ada.jpg"), job({"verdict": "no_match", "reason": None}), 3),
+        (("enrol", "-g", "staff", "ada", "ada.jpg"), job({"verdict": "enrolled", **ENROLLED}), 0),
+        (("enrol", "-g", "staff", "ada", "ada.jpg"), job({"verdict": "no_face", **ENROLLED}), 3),
+        (("liveness", "answer", "s", "ada.jpg"), job({"verdict": "live", "reason": None}), 0),
+        (("liveness", "answer", "s", "ada.jpg"), job({"verdict": "spoof_suspected", "reason": "jump"}), 3),
+        (VERIFY, job(None, "failed", error={"code": "worker_lost", "detail": "Gone."}), 1),
+        (("audit", "verify"), {"valid": True, "entries": 3, "head": "h", "problems": []}, 0),
+        (("audit", "verify"), {"valid": False, "entries": 3, "head": "h", "problems": []}, 1),
+        (("jobs", "wait", "j"), job({}, "cancelled"), 1),
+    ],
+)
+@pytest.mark.parametrize("flag", [(), ("--json",)])
+def test_the_status_is_the_answer(
+    gateway: Gateway, likeness: Likeness, words: tuple[str, ...], answer: Any, status: int, flag: tuple[str, ...]
+) -> None:
+    gateway.answers = [json(answer)]
+    done = likeness(*words, *flag)
+    assert done.status == status, done
+    if flag and "worker_lost" not in done.err:
+        jsonlib.loads(done.out)
+
+
+@pytest.mark.parametrize("words", [("verify",), ("keys", "rotate"), ("nothing",), ("keys", "list", "--no-such-option")])
+def test_a_wrong_usage_is_2(likeness: Likeness, words: tuple[str, ...]) -> None:
+    assert likeness(*words).status == 2
+
+
+def test_a_photo_that_is_not_there_is_a_wrong_usage(gateway: Gateway, likeness: Likeness) -> None:
+    done = likeness("verify", "-g", "staff", "ada", "missing.jpg")
+    assert done.status == 2
+    assert "missing.jpg" in done.err
+    assert gateway.asked == []
+
+
+def test_what_is_refused_is_1_in_one_line(gateway: Gateway, likeness: Likeness) -> None:
+    gateway.answers = [problem(404, "gallery_not_found")]
+    done = likeness("galleries", "show", "staff")
+    assert (done.status, done.out) == (1, "")
+    assert done.err == "likeness: 404 gallery_not_found: gallery_not_found it is\n"
+
+
+def test_a_detail_of_several_lines_is_one(gateway: Gateway, likeness: Likeness) -> None:
+    gateway.answers = [json({"code": "invalid_field", "detail": "Not so.\n  Rather so."}, 422)]
+    assert likeness("galleries", "list").err == "likeness: 422 invalid_field: Not so. Rather so.\n"
+
+
+def test_a_system_that_does_not_answer_is_4(gateway: Gateway, likeness: Likeness) -> None:
+    gateway.answers = [httpx.UnsupportedProtocol("no such scheme")]
+    done = likeness("galleries", "list")
+    assert done.status == 4
+    assert done.err.startswith("likeness: http://gateway.test does not answer (no such scheme)")
+
+
+@pytest.mark.parametrize(("variable", "value"), [("LIKENESS_URL", "http://[::"), ("LIKENESS_API_KEY", "lk_ü")])
+def test_a_url_or_a_key_that_cannot_be_right_is_4(
+    likeness: Likeness, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    done = likeness("galleries", "list")
+    assert done.status == 4, done
+    assert "cannot be right" in done.err
+
+
+def test_without_a_system_it_is_4_and_says_how_to_get_one(likeness: Likeness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LIKENESS_URL")
+    done = likeness("galleries", "list")
+    assert done.status == 4
+    assert "likeness up" in done.err
+    assert "LIKENESS_URL" in done.err
+
+
+def test_a_system_that_is_still_starting_is_named_as_such(
+    likeness: Likeness, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("LIKENESS_API_KEY")
+    s3 = {"endpoint": "127.0.0.1:2", "access_key": "a", "secret_key": "b", "bucket": "c"}
+    info = {"url": "http://127.0.0.1:1", "api_key": "", "s3": s3, "redis": "redis://127.0.0.1:3/0", "processes": []}
+    (tmp_path / ".likeness").mkdir()
+    (tmp_path / ".likeness" / "stack.json").write_text(jsonlib.dumps(info))
+    done = likeness("galleries", "list")
+    assert done.status == 4
+    assert "still starting" in done.err
+
+
+def test_a_key_may_be_in_a_file(gateway: Gateway, likeness: Likeness, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("lk_of_the_file\n")
+    gateway.answers = [json({"galleries": []})]
+    assert likeness("galleries", "list", "--key", "@key").status == 0
+    assert gateway.asked[0].headers["Authorization"] == "Bearer lk_of_the_file"
+    assert likeness("galleries", "list", "--key", "@nowhere").status == 1
+
+
+def test_nobody_is_erased_by_a_script_that_did_not_say_so(gateway: Gateway, likeness: Likeness) -> None:
+    done = likeness("persons", "erase", "-g", "staff", "ada")
+    assert done.status == 1
+    assert "--yes" in done.err
+    assert gateway.asked == []

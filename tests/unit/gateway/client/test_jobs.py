@@ -1,0 +1,107 @@
+"""A job's handle: its result, waiting for it, what is asked beside its files."""
+
+import re
+from typing import Any
+
+import pytest
+
+from gateway.client import AsyncClient, Client, JobFailed, JobNotFinished, JobTimeout
+from tests.unit.gateway.client.conftest import Gateway, json, run_async
+
+
+def job(status: str, **members: Any) -> Any:
+    return json({"id": "j", "type": "verification", "status": status, "progress": None, "links": {}, **members})
+
+
+DONE = job("succeeded", result={"verdict": "match"})
+FAILED = job("failed", error={"code": "worker_lost", "detail": "The worker is gone."})
+
+
+def test_a_job_that_is_done_in_time_is_asked_for_once(gateway: Gateway, client: Client) -> None:
+    gateway.answers = [DONE]
+    assert client.faces.verify("staff", "ada", b"photo").result["verdict"] == "match"
+    assert [request.headers["Prefer"] for request in gateway.asked] == ["wait=25"]
+
+
+def test_a_job_that_takes_longer_is_waited_for(gateway: Gateway, client: Client) -> None:
+    gateway.answers = [job("queued"), job("running"), DONE]
+    assert client.faces.verify("staff", "ada", b"photo").result["verdict"] == "match"
+    assert [request.method for request in gateway.asked] == ["POST", "GET", "GET"]
+
+
+def test_it_is_the_same_asynchronously(gateway: Gateway) -> None:
+    gateway.answers = [job("queued"), job("running"), DONE]
+
+    async def verify(client: AsyncClient) -> str:
+        return (await client.faces.verify("staff", "ada", b"photo")).result["verdict"]
+
+    assert run_async(gateway, verify) == "match"
+
+
+def test_who_does_not_wait_gets_the_job_at_once(gateway: Gateway, client: Client) -> None:
+    gateway.answers = [job("queued")]
+    started = client.faces.verify("staff", "ada", b"photo", wait=0)
+    assert (started.id, started.status, started.finished) == ("j", "queued", False)
+    assert "Prefer" not in gateway.asked[0].headers
+    with pytest.raises(JobNotFinished, match="queued"):
+        _ = started.result
+
+
+def test_who_waits_too_shortly_gets_the_job_as_it_is(gateway: Gateway, client: Client) -> None:
+    gateway.answers = [job("running")]
+    assert client.faces.verify("staff", "ada", b"photo", wait=0.05).status == "running"
+
+
+def test_a_timeout_says_that_the_job_goes_on(gateway: Gateway, client: Client) -> None:
+    gateway.answers = [job("running")]
+    with pytest.raises(JobTimeout, match="goes on"):
+        client.jobs.wait("j", 0.05)
+
+
+def test_waiting_for_a_failed_job_is_no_error_but_its_result_is(gateway: Gateway, client: Client) -> None:
+    gateway.answers = [job("running"), FAILED]
+    found = client.jobs.wait("j")
+    assert found.error == {"code": "worker_lost", "detail": "The worker is gone."}
+    with pytest.raises(JobFailed, match=r"worker_lost: The worker is gone. \(job j\)"):
+        _ = found.result
+
+
+@pytest.mark.parametrize("status", ["cancelled", "expired"])
+def test_a_job_that_ended_early_has_no_result(gateway: Gateway, client: Client, status: str) -> None:
+    gateway.answers = [job(status)]
+    with pytest.raises(JobFailed) as failed:
+        _ = client.jobs.get("j").result
+    assert failed.value.code == status
+
+
+def test_a_job_is_up_to_date_when_it_was_followed(gateway: Gateway, client: Client) -> None:
+    gateway.answers = [job("queued"), json({}, 204), DONE]
+    started = client.jobs.get("j")
+    assert [event.event for event in started.follow()] == ["succeeded"]
+    assert started.status == "succeeded"
+
+
+def test_options_become_fields(gateway: Gateway, client: Client) -> None:
+    gateway.answers = [DONE]
+    client.faces.recognise("staff", b"photo", top_k=2, thorough=True, device="door")
+    client.stylizations.start(b"photo", ["great-wave", b"mine"], style_weights=[0.7, 0.3], strength=0.5, tiled=False)
+    recognised, painted = (fields(request.content.decode()) for request in gateway.asked)
+    assert recognised == [("top_k", "2"), ("thorough", "true"), ("device", "door"), ("image", "photo")]
+    assert painted == [
+        ("style_weights", "[0.7, 0.3]"),
+        ("strength", "0.5"),
+        ("tiled", "false"),
+        ("style_id", "great-wave"),
+        ("content", "photo"),
+        ("style", "mine"),
+    ]
+
+
+def test_the_files_of_a_report_have_their_names(gateway: Gateway, client: Client) -> None:
+    links = {"report": ["/v1/jobs/j/report/report.json", "/v1/jobs/j/report/report.md"]}
+    gateway.answers = [job("succeeded", links=links, result={}), json({"a": 1})]
+    assert set(client.jobs.get("j").report()) == {"report.json", "report.md"}
+
+
+def fields(form: str) -> list[tuple[str, str]]:
+    return re.findall(r'name="(\w+)".*?\r\n\r\n(.*?)\r\n--', form, flags=re.DOTALL)
