@@ -257,6 +257,10 @@ class JobStore:
         """Ids of jobs that ran out of attempts, newest first."""
         return cast("list[str]", self._call(lambda: self._redis.lrange(f"{self._prefix}dead", 0, limit - 1)))
 
+    def messages(self, queue: Queue) -> int:
+        """How many messages a queue holds that no worker has taken."""
+        return cast("int", self._call(lambda: self._redis.llen(f"{self._prefix}{queue.value}")))
+
     def waiting(self, queue: Queue) -> int:
         """How many jobs wait in a queue."""
         return cast("int", self._call(lambda: self._redis.zcard(self._key("queued", queue.value))))
@@ -292,8 +296,7 @@ class JobStore:
         return [_job(record) for record in self._call(read) if record]
 
     def _republish(self, queue: Queue) -> int:
-        messages = self._call(lambda: self._redis.llen(f"{self._prefix}{queue.value}"))
-        due = self._run("due", queue.value, messages, self._settings.republish_seconds)
+        due = self._run("due", queue.value, self.messages(queue), self._settings.republish_seconds)
         jobs = self._jobs(cast("list[str]", due))
         for job in jobs:
             self._publish(ROUTES[job.type].task, job.id, queue)

@@ -4,6 +4,7 @@ Models are loaded and warmed up before the first message is taken. GPU work stay
 that never forks, so the pool is one of threads.
 """
 
+import math
 import os
 import socket
 import threading
@@ -19,7 +20,7 @@ from celery import beat as beats
 from celery.signals import worker_ready, worker_shutting_down
 
 from shared.queue import Queue, Task
-from workers.life import Signs, watch_for_stall
+from workers.life import Activity, Signs, watch_for_stall
 from workers.services import Services
 
 log = structlog.get_logger("worker")
@@ -28,6 +29,7 @@ Handler = Callable[[str], None]
 
 BULK_NICENESS = 19  # where cores are contended, a seventieth of what interactive work gets; otherwise all of them
 AUTOGROUP = Path("/proc/self/autogroup")
+SCHEDULE_STALL_S = 15.0
 
 
 class Role(StrEnum):
@@ -137,8 +139,9 @@ def run(role: Role, services: Services) -> int:
     name = f"{role.value}@{socket.gethostname()}-{os.getpid()}"
     signs = Signs(services.presence, worker=name, queues=work.queues, ready_file=settings.workers.ready_file)
     app = services.celery
+    activity = Activity()
     for task, handler in work.tasks.items():
-        _register(app, task, handler)
+        _register(app, task, activity.of(handler))
     app.conf.beat_schedule = _beat_schedule(work)
     # In a thread: the process that Celery forks for it by default would survive this one's sudden death. The
     # schedule is in memory: what it sends is idempotent.
@@ -156,12 +159,13 @@ def run(role: Role, services: Services) -> int:
 
     worker_ready.connect(ready, weak=False)
     worker_shutting_down.connect(leaving, weak=False)
-    if not work.schedule:
-        watch_for_stall(
-            waiting=lambda: sum(services.jobs.waiting(queue) for queue in work.queues),
-            last_activity=services.runner.last_activity,
-            stall_seconds=settings.workers.stall_seconds,
-        )
+    count = services.jobs.messages if work.schedule else services.jobs.waiting
+    watch_for_stall(
+        waiting=lambda: sum(count(queue) for queue in work.queues),
+        last_activity=activity.last,
+        # What comes every second is missed soon.
+        stall_seconds=min(settings.workers.stall_seconds, SCHEDULE_STALL_S if work.schedule else math.inf),
+    )
     worker = app.Worker(
         hostname=name,
         pool="threads",

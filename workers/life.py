@@ -47,6 +47,34 @@ class Signs:
             self._stopped.wait(BEAT_S)
 
 
+class Activity:
+    """When a task was last begun or ended."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running = 0
+        self._last = time.monotonic()
+
+    def last(self) -> float:
+        """On the clock of time.monotonic; now while one is under way."""
+        return time.monotonic() if self._running else self._last
+
+    def of(self, handler: Callable[[str], None]) -> Callable[[str], None]:
+        """The same handler, noticed."""
+
+        def noticed(argument: str) -> None:
+            with self._lock:
+                self._running += 1
+            try:
+                handler(argument)
+            finally:
+                with self._lock:
+                    self._running -= 1
+                    self._last = time.monotonic()
+
+        return noticed
+
+
 def watch_for_stall(
     *,
     waiting: Callable[[], int],
@@ -55,11 +83,11 @@ def watch_for_stall(
     end: Callable[[int], None] = os._exit,
     interval: float = 5.0,
 ) -> None:
-    """End the process when jobs wait, Redis answers, and nothing was started for `stall_seconds`.
+    """End the process when work waits, Redis answers, and nothing was started for `stall_seconds`.
 
     A consumer can lose its connection and stay alive without consuming (celery #8030, #10205); the supervisor
-    starts a fresh one. `waiting` counts the jobs in the worker's queues, `last_activity` is on the clock
-    of time.monotonic and is now while a job is under way.
+    starts a fresh one. `waiting` counts what is in the worker's queues, `last_activity` is on the clock
+    of time.monotonic and is now while work is under way.
     """
 
     def run() -> None:

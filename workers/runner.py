@@ -106,16 +106,10 @@ class JobRunner:
         self._renew_every = lease_seconds / 3
         self._held: dict[str, Held] = {}
         self._lock = threading.Lock()
-        self._last_activity = time.monotonic()
         threading.Thread(target=self._renew_leases, name="leases", daemon=True).start()
-
-    def last_activity(self) -> float:
-        """When this worker last started or ended a job (time.monotonic); now while one is under way."""
-        return time.monotonic() if self._held else self._last_activity
 
     def run(self, job_id: str, payload_type: type[P], work: Work[P]) -> None:
         """Do the job this message names, unless it is taken, over or gone already."""
-        self._last_activity = time.monotonic()
         job = self._jobs.claim(job_id)
         if job is None:
             self._tidy(self._jobs.find(job_id))
@@ -123,7 +117,6 @@ class JobRunner:
         started = time.monotonic()
         with self._holding(job) as held:
             outcome = self._attempt(held, payload_type, work)
-        self._last_activity = time.monotonic()
         log.info(
             "job", job=job.id, type=job.type.value, outcome=outcome, attempt=job.attempts, trace=job.trace,
             waited_ms=round(((job.started_at or 0) - job.created_at) * 1000),

@@ -30,7 +30,7 @@ def _archive(photo: bytes) -> bytes:
 
 
 PHOTO = _photo()
-FILES = {"archive": _archive(PHOTO)}
+FILES = {"archive": _archive(PHOTO), "manifest": b'{"person": "ada", "image": "ada/one.jpg"}\n'}
 PICTURES = {"image", "image_a", "image_b", "content", "style", "images", "frames", "init_image", "keep", "style_masks"}
 CALM: dict[str, Any] = {"mode": "fast", "size": 64}
 

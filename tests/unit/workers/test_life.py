@@ -10,7 +10,7 @@ from redis import Redis
 from shared.errors import QueueUnavailable
 from shared.presence import Presence
 from shared.queue import Queue
-from workers.life import STALLED, Signs, watch_for_stall
+from workers.life import STALLED, Activity, Signs, watch_for_stall
 
 QUEUES = (Queue.FACE_INTERACTIVE, Queue.FACE_BULK)
 
@@ -71,3 +71,32 @@ def test_only_a_stalled_worker_is_ended(jobs: int | None, active: bool, ends: bo
     )
     assert ended.wait(0.5 if not ends else 5) is ends
     assert statuses == ([STALLED] if ends else [])
+
+
+def test_a_task_under_way_is_activity_and_its_end_is_remembered() -> None:
+    activity, seen = Activity(), []
+    began = activity.last()
+
+    def handler(argument: str) -> None:
+        first = activity.last()
+        time.sleep(0.02)
+        seen.append((argument, activity.last() > first))
+
+    activity.of(handler)("job")
+    ended = activity.last()
+    time.sleep(0.02)
+    assert seen == [("job", True)]
+    assert began < ended == activity.last()
+
+
+def test_a_task_that_raises_is_over() -> None:
+    activity = Activity()
+
+    def fail(_: str) -> None:
+        raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011 - our own
+        activity.of(fail)("job")
+    ended = activity.last()
+    time.sleep(0.01)
+    assert activity.last() == ended
