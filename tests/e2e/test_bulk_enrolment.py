@@ -100,19 +100,19 @@ def items(http: httpx.Client, batch: str) -> Iterator[dict[str, Any]]:
         cursor = page["next_cursor"]
 
 
-def test_a_thousand_photos_are_all_accounted_for(
+def test_hundreds_of_photos_are_all_accounted_for(
     http: httpx.Client, client: Client, gallery: str, enrol: Callable[[bytes], str], s3: S3Store
 ) -> None:
-    batch = enrol(people(1000, damaged=10, faceless=10))
+    batch = enrol(people(300, damaged=10, faceless=10))
     done = wait_for(http, batch, finished)
-    assert (done["status"], done["counts"]["done"], done["counts"]["failed"]) == ("succeeded", 980, 20)
+    assert (done["status"], done["counts"]["done"], done["counts"]["failed"]) == ("succeeded", 280, 20)
     found = list(items(http, batch))
-    assert [one["person"] for one in found] == [f"person-{number:04d}" for number in range(1000)]
+    assert [one["person"] for one in found] == [f"person-{number:04d}" for number in range(300)]
     errors = Counter(one["error"]["code"] for one in found if one["error"])
     assert errors == {"unsupported_image": 5, "corrupt_image": 5, "no_face": 10}
-    assert len({one["enrolment"]["face"] for one in found if one["status"] == "succeeded"}) == 980
+    assert len({one["enrolment"]["face"] for one in found if one["status"] == "succeeded"}) == 280
     told = http.get(f"/v1/batches/{batch}/manifest").text.splitlines()
-    assert len(told) == 1000
+    assert len(told) == 300
     assert client.faces.verify(gallery, "person-0024", PHOTOS / "biden.jpg").result["verdict"] == "match"
     assert list(s3.keys(f"{BATCHES}default/{batch}/inputs/")) == [], "no photo stays"
 
