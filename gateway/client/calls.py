@@ -62,7 +62,10 @@ class Content:
             case bytes():
                 return cls(NAMELESS, file)
             case _:
-                return cls(Path(str(getattr(file, "name", NAMELESS))).name, file.read())
+                read = getattr(file, "read", None)
+                if read is None:  # whatever the types say, a name is what people try first
+                    raise TypeError(f"Name a file by a Path: Path({file!r}).")
+                return cls(Path(str(getattr(file, "name", NAMELESS))).name, read())
 
     @property
     def size(self) -> int:

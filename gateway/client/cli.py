@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import httpx
 import typer
 
-from gateway.client import ClientError, ConnectionFailed
+from gateway.client import ClientError, ConnectionFailed, RateLimited, ServiceUnavailable
 from gateway.client.commands import (
     audit,
     batches,
@@ -63,7 +63,7 @@ def run(arguments: Sequence[str] | None = None, transport: httpx.BaseTransport |
         app(arguments, prog_name="likeness", obj=transport)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else Exit.ERROR
-    except (ConnectionFailed, NoSystem) as error:
+    except (ConnectionFailed, RateLimited, ServiceUnavailable, NoSystem) as error:
         return _complain(error, Exit.UNREACHABLE)
     except (LikenessError, ClientError, OSError, UnicodeError) as error:
         return _complain(error, Exit.ERROR)

@@ -5,9 +5,21 @@ from typing import TypedDict
 from gateway.client.documents import Model
 
 
+class ScoreRate(TypedDict):
+    """The part of pairs of different people whose cosine similarity reaches `score`."""
+
+    score: float
+    rate: float
+
+
 class ModelCard(Model):
+    """`false_match_rates` were measured, the loosest first: `measured_on` says on what, `source` where to read it."""
+
     dimensions: int
     description: str
+    false_match_rates: list[ScoreRate]
+    measured_on: str
+    source: str
 
 
 class FileProblem(TypedDict):

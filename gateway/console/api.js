@@ -6,7 +6,7 @@ import { session } from "./session.js";
 const TIMEOUT_MS = 60_000;
 const PATIENCE_S = 10; // a Retry-After beyond it is for the person to decide
 const TRIES = 4;
-const PASSING = new Set(["idempotency_in_progress", "rate_limited"]);
+const PASSING = new Set(["idempotency_in_progress", "rate_limited", "verification_under_way"]);
 
 /** Why a request failed (RFC 9457): `message` says what to do. */
 export class Problem extends Error {
@@ -21,16 +21,24 @@ export function at(texts, ...values) {
   return texts.reduce((path, text, index) => path + encodeURIComponent(values[index - 1]) + text);
 }
 
-export const get = async (path, options = {}) => (await request("GET", path, options)).json();
+export const get = async (path, options = {}) => bodyOf(await request("GET", path, options), "json");
 /** The thing itself, for this page may not follow to the object store, wherever that is. */
 export const blob = async (path, options = {}) =>
-  (await request("GET", path, { ...options, headers: { Prefer: "return=representation" } })).blob();
-export const text = async (path, options = {}) => (await request("GET", path, options)).text();
+  bodyOf(await request("GET", path, { ...options, headers: { Prefer: "return=representation" } }), "blob");
 export const post = async (path, body, options = {}) => content(await request("POST", path, { ...options, body }));
 export const put = async (path, body, options = {}) => content(await request("PUT", path, { ...options, body }));
 export const remove = async (path, options = {}) => content(await request("DELETE", path, options));
 
-const content = async (response) => (response.status === 204 ? null : response.json());
+const content = async (response) => (response.status === 204 ? null : bodyOf(response, "json"));
+
+/** What an answer brings: it may break off, too. */
+async function bodyOf(response, as) {
+  try {
+    return await response[as]();
+  } catch (error) {
+    throw unanswered(error);
+  }
+}
 
 /**
  * Send a request, again where that is safe and the server asks for it.
@@ -60,7 +68,7 @@ export async function request(method, path, { query = {}, body, headers = {}, tr
 /** Seconds until it is worth trying again; null: never by itself. */
 function patience(problem, tried) {
   if (!(problem instanceof Problem)) return null;
-  if (problem.status === 0) return 0.3 * 2 ** tried;
+  if (problem.status === 0) return problem.code === "timeout" ? null : 0.3 * 2 ** tried;
   if (problem.status !== 503 && !PASSING.has(problem.code)) return null;
   return problem.retryAfter !== null && problem.retryAfter <= PATIENCE_S ? problem.retryAfter : null;
 }
@@ -71,19 +79,24 @@ async function once(url, sent, { signal, timeout = TIMEOUT_MS }) {
   try {
     response = await fetch(url, { ...sent, signal: AbortSignal.any(limits), cache: "no-store" });
   } catch (error) {
-    if (signal?.aborted) throw signal.reason;
-    const late = error.name === "TimeoutError";
-    throw new Problem({
-      code: late ? "timeout" : "unreachable",
-      detail: late
-        ? "The service did not answer in time: try again."
-        : "The service cannot be reached: check the connection, then try again.",
-    });
+    throw unanswered(error);
   }
   if (response.ok) return response;
   const problem = await problemOf(response);
   if (response.status === 401) session.end("The key is not valid, or not any more: sign in again.");
   throw problem;
+}
+
+/** Why there is no answer; that the page was left is no problem. */
+function unanswered(error) {
+  if (error.name === "AbortError") return error;
+  const late = error.name === "TimeoutError";
+  return new Problem({
+    code: late ? "timeout" : "unreachable",
+    detail: late
+      ? "The service did not answer in time: try again."
+      : "The service cannot be reached: check the connection, then try again.",
+  });
 }
 
 async function problemOf(response) {

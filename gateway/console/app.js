@@ -64,8 +64,15 @@ function forbidden(page) {
 
 function showSignIn(signal) {
   document.title = "Sign in · Likeness";
+  replace(main); // whoever comes next does not see what this one saw
   replace(app, signIn({ signal }));
   app.querySelector("input")?.focus();
+}
+
+/** The key is kept: nothing is known against it. */
+function unreached(error) {
+  const again = problemNotice(error, () => location.reload());
+  replace(app, h("main", { class: "main", id: "main" }, heading("The service does not answer"), again));
 }
 
 /** A key that this tab has kept is tried before anything is shown. */
@@ -74,7 +81,7 @@ async function begin() {
     try {
       session.confirm(await get("/v1/whoami"));
     } catch (error) {
-      if (session.key) session.end(error.message);
+      if (session.key) return unreached(error); // 401 has ended the session
     }
   }
   document.querySelector(".skip").addEventListener("click", (event) => {

@@ -40,6 +40,14 @@ export function replace(element, ...children) {
   return element;
 }
 
+/** The same for what changes as one looks at it: a control that has the focus keeps it, if it is there again. */
+export function refresh(element, ...children) {
+  const held = element.contains(document.activeElement) ? document.activeElement.textContent : "";
+  replace(element, ...children);
+  if (held) [...element.querySelectorAll("a, button")].find((one) => one.textContent === held)?.focus();
+  return element;
+}
+
 /** Say something to those who do not see the page. */
 export function announce(text) {
   const announcer = document.getElementById("announcer");

@@ -4,6 +4,7 @@ import { Problem, at, events, get, post } from "./api.js";
 import { sleep } from "./dom.js";
 
 const FINISHED = new Set(["succeeded", "failed", "cancelled", "expired"]);
+const GONE = new Set([401, 403, 404]);
 const WAIT_S = 10;
 const POLL_MS = 1000;
 
@@ -20,13 +21,19 @@ export async function run(path, body, { wait = WAIT_S, onaccepted, onprogress, .
 /** Wait for a job, telling its progress on the way: { done, total, stage, eta_seconds?, preview? }. */
 export async function follow(job, { onprogress, signal } = {}) {
   const path = at`/v1/jobs/${job.id}`;
-  for await (const event of events(`${path}/events`, { signal })) {
-    if (event.event === "progress") onprogress?.(event.data.progress ?? event.data);
-    if (FINISHED.has(event.event)) break;
+  try {
+    for await (const event of events(`${path}/events`, { signal })) {
+      if (event.event === "progress") onprogress?.(event.data.progress ?? event.data);
+      if (FINISHED.has(event.event)) break;
+    }
+  } catch (error) {
+    // streams are refused before anything else is: then it is asked again and again
+    if (!(error instanceof Problem) || GONE.has(error.status)) throw error;
   }
   for (;;) {
     const now = await get(path, { signal });
     if (isFinished(now)) return now;
+    if (now.progress) onprogress?.(now.progress);
     await sleep(POLL_MS, signal);
   }
 }

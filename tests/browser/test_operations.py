@@ -4,7 +4,7 @@ import csv
 import time
 
 import httpx
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from shared.embedded.stack import StackInfo
 from tests.browser.conftest import PHOTOS, MakeConsole
@@ -130,6 +130,72 @@ def test_a_busy_service_is_asked_again_with_the_same_idempotency_key(console: Co
     assert len(keys) == 2
     assert keys[0]
     assert keys[0] == keys[1]
+
+
+def test_pages_without_an_entry_are_passed_over(console: Console) -> None:
+    entry = {"sequence": 7, "at": "2026-11-22T00:00:00Z", "action": "key.created", "actor": "k"}
+    last = {"entries": [entry], "next_cursor": None}
+    pages = iter([*[{"entries": [], "next_cursor": "more"}] * 3, last])
+    console.page.route("**/v1/audit?*", lambda route: route.fulfill(json=next(pages, last)))
+    page = console.open("/audit", "Audit")
+    expect(page.get_by_role("row").filter(has_text="Key created")).to_have_count(1)
+    expect(console.button("Show more")).to_have_count(0)
+
+
+def test_a_job_whose_event_stream_is_refused_is_asked_for(console: Console, http: httpx.Client) -> None:
+    finished = http.get(f"/v1/jobs/{a_comparison(http)}").json()
+    page = console.open("/compare", "Compare")
+    console.refusals.add(503)
+    streams: list[str] = []
+
+    def refuse(route: Route) -> None:
+        streams.append(route.request.url)
+        route.fulfill(status=503, json={"detail": "Too many event streams.", "code": "too_many_streams"})
+
+    page.route("**/v1/comparisons", lambda route: route.fulfill(status=202, json={**finished, "status": "queued"}))
+    page.route("**/v1/jobs/*/events", refuse)
+    page.get_by_label("Choose a file: First photo").set_input_files(PHOTOS / "hopper.jpg")
+    page.get_by_label("Choose a file: Second photo").set_input_files(PHOTOS / "collins.png")
+    console.button("Compare").click()
+    expect(page.get_by_role("heading", name="Different people")).to_be_visible()
+    assert len(streams) == 1
+
+
+def test_a_control_keeps_the_focus_while_what_is_around_it_changes(console: Console) -> None:
+    batch = {
+        "id": "b" * 32,
+        "kind": "stylization",
+        "status": "running",
+        "counts": {"total": 9, "queued": 9, "running": 0, "done": 0, "failed": 0, "cancelled": 0},
+        "created_at": "2026-11-22T00:00:00Z",
+        "links": {"pause": "p", "cancel": "c"},
+    }
+    asked: list[str] = []
+
+    def answer(route: Route) -> None:
+        asked.append(route.request.url)
+        route.fulfill(json=batch)
+
+    console.page.route(f"**/v1/batches/{batch['id']}", answer)
+    console.page.route("**/v1/batches/*/items?*", lambda route: route.fulfill(json={"items": [], "next_cursor": None}))
+    page = console.open(f"/batches/{batch['id']}", "Batch bbbbbbbb")
+    console.button("Cancel").focus()
+    shown = len(asked)
+    with page.expect_response(lambda _: len(asked) > shown + 1):
+        pass
+    expect(console.button("Cancel")).to_be_focused()
+
+
+def test_a_key_is_kept_while_the_service_does_not_answer(console: Console, stack: StackInfo) -> None:
+    console.refusals.add(503)
+    away = {"status": 503, "json": {"detail": "Come back later.", "code": "not_ready"}}
+    console.page.route("**/v1/whoami", lambda route: route.fulfill(**away))
+    page = console.open("/jobs", "The service does not answer")
+    expect(page.get_by_role("alert").filter(has_text="Come back later.")).to_be_visible()
+    assert page.evaluate("sessionStorage.getItem('likeness.key')") == stack.api_key
+    page.unroute("**/v1/whoami")
+    console.button("Try again").click()
+    expect(console.heading("Jobs")).to_be_visible()
 
 
 def test_a_refusal_shows_what_to_do_as_text(console: Console) -> None:

@@ -128,6 +128,24 @@ def test_a_person_is_changed_merged_and_erased(console: Console, staff: str, htt
     assert http.get(f"/v1/galleries/{staff}/persons/barack").status_code == 404
 
 
+def test_what_is_not_touched_of_a_person_stays_as_it_was(console: Console, gallery: str, http: httpx.Client) -> None:
+    known = {
+        "name": "Ada",
+        "tags": ["night shift"],
+        "expires_at": "2040-01-02T03:04:59Z",
+        "consent": {"reference": "c"},
+    }
+    http.put(f"/v1/galleries/{gallery}/persons/ada", json=known).raise_for_status()
+    path = f"/v1/galleries/{gallery}/persons/ada"
+    before = http.get(path).json()
+    page = console.open(f"/galleries/{gallery}/persons/ada", "ada")
+    page.get_by_text("Change", exact=True).click()
+    page.get_by_label("Name").fill("Ada Lovelace")
+    console.button("Save").click()
+    expect(page.locator(".facts").get_by_text("Ada Lovelace")).to_be_visible()
+    assert http.get(path).json() == {**before, "name": "Ada Lovelace"}
+
+
 def test_a_face_is_forgotten(console: Console, staff: str) -> None:
     page = console.open(f"/galleries/{staff}/persons/barack", "barack")
     console.button("Forget this face").click()

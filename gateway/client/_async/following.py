@@ -34,7 +34,7 @@ async def follow(transport: AsyncTransport, path: str) -> AsyncIterator[Event]:
         try:
             async with aclosing(_received(transport, path, last)) as events:
                 async for event in events:
-                    last, failures = event.id, 0
+                    last, failures = event.id or last, 0
                     progress = event.data if event.event == "progress" else progress
                     yield event
                     if event.event in FINISHED:

@@ -1,5 +1,6 @@
 """Jobs: every POST that works makes one."""
 
+import math
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
@@ -19,6 +20,7 @@ from gateway.client.server_sent_events import Event
 T = TypeVar("T")
 
 WAIT_S = 60.0
+LEAST_READ_S = 5.0  # for an answer about a job, however little is left to wait for it
 MOST_PREFERRED_S = 25  # asked of the gateway by `Prefer: wait`, which takes 30; after that we poll
 
 
@@ -79,7 +81,12 @@ class AsyncJob(Generic[T]):
 
     async def refresh(self) -> Self:
         """Read it again."""
-        self.document = await self._transport.json(Call("GET", at("jobs", self.id)))
+        return await self._read()
+
+    async def _read(self, until: float = math.inf) -> Self:
+        """`until`: by the monotonic clock, when nobody waits any more."""
+        timeout = min(self._transport.timeout, max(LEAST_READ_S, until - time.monotonic()))
+        self.document = await self._transport.json(Call("GET", at("jobs", self.id), timeout=timeout))
         return self
 
     async def wait(self, timeout: float | None = WAIT_S) -> Self:
@@ -88,10 +95,10 @@ class AsyncJob(Generic[T]):
         Raises:
             JobTimeout: it was not finished in time; it goes on.
         """
-        until = None if timeout is None else time.monotonic() + timeout
+        until = math.inf if timeout is None else time.monotonic() + timeout
         pause = FIRST_POLL_S
-        while not (self.finished or (await self.refresh()).finished):
-            left = pause if until is None else until - time.monotonic()
+        while not (self.finished or (await self._read(until)).finished):
+            left = until - time.monotonic()
             if left <= 0:
                 raise JobTimeout(f"Job {self.id} is still {self.status} after {timeout:g} seconds; it goes on.")
             await async_sleep(min(pause, left))
@@ -165,7 +172,8 @@ class AsyncJobs:
         """Post a form that makes a job, and wait so many seconds for it to finish; 0: do not wait."""
         until = time.monotonic() + wait
         parts = await self._uploads.form(files, fields)
-        preferred = min(MOST_PREFERRED_S, int(wait))
+        # the answer must be here before the call's own time is over
+        preferred = min(MOST_PREFERRED_S, int(wait), int(self._transport.timeout / 2))
         headers = {"Prefer": f"wait={preferred}"} if preferred else {}
         job: AsyncJob[Any] = AsyncJob(
             self._transport, await self._transport.json(Call("POST", path, parts=parts, headers=headers))

@@ -18,7 +18,7 @@ from gateway.client.retries import AGAIN, Retries
 
 CONNECT_S = 5.0
 IN_PROGRESS = "idempotency_in_progress"  # our own former attempt is still being answered
-HOPELESS = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+HOPELESS = (httpx.UnsupportedProtocol, httpx.TooManyRedirects, httpx.DecodingError)
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,10 @@ class AsyncTransport:
     async def json(self, call: Call) -> Any:
         """The document that answers a call; None where there is none."""
         response = await self._send(call, stream=False)
-        return response.json() if response.content else None
+        try:
+            return response.json() if response.content else None
+        except ValueError:
+            raise ConnectionFailed(f"{self.http.base_url} does not answer as the API does: is the URL right?") from None
 
     async def content(self, path: str) -> bytes:
         """A file; redirects to where it lies are followed, and the API key stays here."""
@@ -54,7 +57,7 @@ class AsyncTransport:
             try:
                 async for piece in response.aiter_bytes():
                     yield piece
-            except httpx.TransportError as error:
+            except (httpx.TransportError, httpx.DecodingError) as error:
                 raise _unreachable(self.http, error) from error
 
     async def save(self, call: Call, target: Path) -> int:
@@ -100,6 +103,9 @@ class AsyncTransport:
                 return response
             await response.aread()
             await response.aclose()
+        except httpx.LocalProtocolError:
+            # what httpx says of it has the header in it, and so the key
+            raise ClientError("The API key, or another header, has characters that cannot be sent.") from None
         except HOPELESS as error:
             raise _unreachable(self.http, error) from error
         except httpx.TransportError as error:
@@ -112,6 +118,8 @@ class AsyncTransport:
         raise refused
 
     def _request(self, call: Call, left: float) -> httpx.Request:
+        if httpx.URL(call.path).is_absolute_url:  # it would take the API key along
+            raise ClientError(f"{call.path[:80]} is no path of the API: fetch it without this client.")
         seconds = max(left, 0.001)
         return self.http.build_request(
             call.method,
@@ -124,7 +132,7 @@ class AsyncTransport:
         )
 
 
-def _unreachable(http: httpx.AsyncClient, error: httpx.TransportError) -> ConnectionFailed:
+def _unreachable(http: httpx.AsyncClient, error: httpx.RequestError) -> ConnectionFailed:
     return ConnectionFailed(
         f"{http.base_url} does not answer ({str(error) or type(error).__name__}). Is it running, and is the URL right?"
     )

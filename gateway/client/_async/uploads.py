@@ -67,7 +67,7 @@ class AsyncUploads:
         """The parts of a form; a field with several files is repeated, in order."""
         parts = texts(fields)
         for name, given in files.items():
-            for file in given if isinstance(given, Sequence) and not isinstance(given, bytes) else [given]:
+            for file in given if isinstance(given, Sequence) and not isinstance(given, bytes | str) else [given]:
                 if file is not None:
                     parts.append((name, await self._part(Content.of(file))))
         return parts

@@ -26,7 +26,7 @@ class Client:
     Args:
         url: of the gateway, such as https://likeness.example.org.
         api_key: lk_…
-        timeout: seconds that one call may take, its retries included.
+        timeout: seconds that one call may take, its retries included; an answer that keeps coming is not cut off.
         retries: how often what failed on the way is tried again.
         transport: takes the place of the network, in tests.
     """
@@ -66,12 +66,13 @@ class Client:
         """The same client, on the same connections, with another timeout or an Idempotency-Key of yours.
 
         A POST without one gets a random one, which holds over its retries; yours also holds when your own process
-        had to start again.
+        had to start again. What is left out stays as it is here.
         """
         made = type(self).__new__(type(self))
         made._store = self._store
         former = self._transport
-        made._use(replace(former, timeout=timeout or former.timeout, idempotency_key=idempotency_key))
+        key = idempotency_key or former.idempotency_key
+        made._use(replace(former, timeout=timeout or former.timeout, idempotency_key=key))
         return made
 
     def download(self, link: str) -> bytes:

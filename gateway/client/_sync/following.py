@@ -35,7 +35,7 @@ def follow(transport: Transport, path: str) -> Iterator[Event]:
         try:
             with closing(_received(transport, path, last)) as events:
                 for event in events:
-                    last, failures = event.id, 0
+                    last, failures = event.id or last, 0
                     progress = event.data if event.event == "progress" else progress
                     yield event
                     if event.event in FINISHED:

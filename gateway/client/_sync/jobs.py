@@ -1,6 +1,7 @@
 # Made of gateway/client/_async by `make client`: change it there.
 """Jobs: every POST that works makes one."""
 
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -20,6 +21,7 @@ from gateway.client.server_sent_events import Event
 T = TypeVar("T")
 
 WAIT_S = 60.0
+LEAST_READ_S = 5.0  # for an answer about a job, however little is left to wait for it
 MOST_PREFERRED_S = 25  # asked of the gateway by `Prefer: wait`, which takes 30; after that we poll
 
 
@@ -80,7 +82,12 @@ class Job(Generic[T]):
 
     def refresh(self) -> Self:
         """Read it again."""
-        self.document = self._transport.json(Call("GET", at("jobs", self.id)))
+        return self._read()
+
+    def _read(self, until: float = math.inf) -> Self:
+        """`until`: by the monotonic clock, when nobody waits any more."""
+        timeout = min(self._transport.timeout, max(LEAST_READ_S, until - time.monotonic()))
+        self.document = self._transport.json(Call("GET", at("jobs", self.id), timeout=timeout))
         return self
 
     def wait(self, timeout: float | None = WAIT_S) -> Self:
@@ -89,10 +96,10 @@ class Job(Generic[T]):
         Raises:
             JobTimeout: it was not finished in time; it goes on.
         """
-        until = None if timeout is None else time.monotonic() + timeout
+        until = math.inf if timeout is None else time.monotonic() + timeout
         pause = FIRST_POLL_S
-        while not (self.finished or (self.refresh()).finished):
-            left = pause if until is None else until - time.monotonic()
+        while not (self.finished or (self._read(until)).finished):
+            left = until - time.monotonic()
             if left <= 0:
                 raise JobTimeout(f"Job {self.id} is still {self.status} after {timeout:g} seconds; it goes on.")
             sleep(min(pause, left))
@@ -165,7 +172,8 @@ class Jobs:
         """Post a form that makes a job, and wait so many seconds for it to finish; 0: do not wait."""
         until = time.monotonic() + wait
         parts = self._uploads.form(files, fields)
-        preferred = min(MOST_PREFERRED_S, int(wait))
+        # the answer must be here before the call's own time is over
+        preferred = min(MOST_PREFERRED_S, int(wait), int(self._transport.timeout / 2))
         headers = {"Prefer": f"wait={preferred}"} if preferred else {}
         job: Job[Any] = Job(self._transport, self._transport.json(Call("POST", path, parts=parts, headers=headers)))
         if wait and not job.finished:

@@ -12,7 +12,7 @@ import typer
 from gateway.client.commands import output
 from gateway.client.commands.exits import Exit
 from gateway.client.commands.session import STACK, AsJson, Key, NoSystem, Url, reachable
-from gateway.client.diagnosis import machine, servers, service
+from gateway.client.diagnosis import machine, service
 from gateway.client.diagnosis.check import Check, Examination, Outcome, examine
 from shared.embedded.stack import read_info
 from shared.errors import ConfigurationError
@@ -65,6 +65,9 @@ def _machine() -> Iterator[tuple[str, Examination]]:
 
 
 def _servers() -> Iterator[tuple[str, Examination]]:
+    # takes as long to load as all else together, and every command and every Tab would wait for it
+    from gateway.client.diagnosis import servers
+
     try:
         settings = _settings()
     except ConfigurationError as error:

@@ -8,5 +8,5 @@ class Exit(IntEnum):
     ERROR = 1  # something was refused, or failed
     USAGE = 2  # typer's own
     NO = 3  # it worked, and the answer is no: no_match, not_recognised, denied, not taken
-    UNREACHABLE = 4  # no system answers
+    UNREACHABLE = 4  # no system answers, or it says to come back later
     INTERRUPTED = 130  # as shells say it

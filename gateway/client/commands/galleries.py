@@ -132,6 +132,8 @@ def _rules(lookalikes: str | None, templates: int | None, liveness: str | None, 
 def _json(text: str) -> Any:
     """What JSON text, or the file that it names, says."""
     try:
-        return json.loads(Path(text[1:]).read_text() if text.startswith("@") else text)
+        read = json.loads(Path(text[1:]).read_text() if text.startswith("@") else text)
+        json.dumps(read, allow_nan=False)  # NaN is none, whatever Python takes
+        return read
     except ValueError as error:
         raise InvalidField(f"--access is no JSON: {error}.") from None

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.progress import track
 
-from gateway.client import ClientError
+from gateway.client import Conflict, InvalidRequest, JobFailed, JobNotFinished, NotFound
 from gateway.client.commands import output
 from gateway.client.commands.people import photos_of
 from gateway.client.commands.session import GalleryName, Session, online
@@ -124,7 +124,7 @@ def _refusal(session: Session, gallery: str, migration_id: str, photo: Path) -> 
     """Why the photo was not taken, None when it was."""
     try:
         result = session.client.migrations.reembed(gallery, migration_id, photo.parent.name, photo).result
-    except ClientError as error:
+    except (Conflict, InvalidRequest, JobFailed, JobNotFinished, NotFound) as error:  # others are of all photos
         return str(error)
     return None if result["verdict"] == "enrolled" else f"{result['verdict']}: {result['reason']}"
 

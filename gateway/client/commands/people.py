@@ -1,6 +1,7 @@
 """The `likeness` commands for people: enrol, persons, erasures."""
 
 import json
+import math
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -248,7 +249,8 @@ def _pair(text: str) -> tuple[str, str | int | float | bool]:
         read = json.loads(value)
     except ValueError:
         read = value
-    return name, read if isinstance(read, int | float) else value
+    is_number = isinstance(read, int) or (isinstance(read, float) and math.isfinite(read))
+    return name, read if is_number else value
 
 
 def _time(value: datetime | None) -> str | None:

@@ -86,17 +86,17 @@ def reachable(url: str | None, key: str | None) -> tuple[str, str]:
     """Where the API is and the key for it: what is named, or the system that `likeness up` started here.
 
     Raises:
-        NoSystem: none is named, and none runs here.
+        NoSystem: none is named, or without its key, and none runs here.
     """
     if key is not None and key.startswith("@"):
         key = Path(key[1:]).read_text().strip()
     if url is not None and key is not None:
         return url, key
     info = read_info(STACK)
+    if url is not None and (info is None or url.rstrip("/") != info.url):  # its key is for no other system
+        raise NoSystem(f"Set LIKENESS_API_KEY to a key of {url}.")
     if info is None:
-        missing = " and ".join(
-            name for name, value in (("LIKENESS_URL", url), ("LIKENESS_API_KEY", key)) if value is None
-        )
+        missing = "LIKENESS_URL" + (" and LIKENESS_API_KEY" if key is None else "")
         raise NoSystem(f"No system runs here: start one (likeness up), or set {missing}.")
     if not info.api_key:
         raise NoSystem("The system that runs here is still starting: try again in a moment.")

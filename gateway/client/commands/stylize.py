@@ -106,7 +106,7 @@ def _paint_many(session: Session, photos: list[Photo], painter: Painter) -> list
             for standing in painter.follow():
                 update(**_shown(standing))
     except KeyboardInterrupt:
-        _leave(painter)
+        _leave(session, painter)
     return painter.failures(photos)
 
 
@@ -121,12 +121,13 @@ def _shown(standing: Standing) -> dict[str, object]:
     }
 
 
-def _leave(painter: Painter) -> NoReturn:
+def _leave(session: Session, painter: Painter) -> NoReturn:
     """Batches go on without us: say how to come back to them, and how to end them."""
+    tell = printed.note if session.as_json else printed.say
     if painter.running:
-        printed.say("The work goes on without this command. Run it again to collect the pictures, or end it:")
+        tell("The work goes on without this command. Run it again to collect the pictures, or end it:")
     for batch in painter.running:
-        printed.say(f"  likeness batches cancel {batch}")
+        tell(f"  likeness batches cancel {batch}")
     raise typer.Exit(Exit.INTERRUPTED)
 
 

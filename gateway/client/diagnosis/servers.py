@@ -18,11 +18,16 @@ from shared.storage import ObjectStore
 
 LEAST_REDIS = (6, 2)
 BUSY = 1000  # jobs in a queue that somebody should look at
+FULL = 0.9  # of what Redis may use
 PROBES = "doctor/"
 
 
 def redis_server(settings: RedisSettings) -> Iterator[Check]:
-    redis = connect(settings)
+    try:
+        redis = connect(settings)
+    except ValueError:  # which has a part of it, perhaps of the password
+        yield Check.failed("redis", "LIKENESS_REDIS__URL is no URL of a Redis", "Write it as .env.example does.")
+        return
     try:
         facts = redis.info()
     except AuthenticationError:
@@ -36,9 +41,21 @@ def redis_server(settings: RedisSettings) -> Iterator[Check]:
     if tuple(int(part) for part in version.split(".")[:2]) < LEAST_REDIS:
         yield Check.failed("redis", f"version {version}", "Use Redis 6.2 or newer, or Valkey.")
     else:
-        yield Check.ok("redis", f"version {version}, {facts['used_memory_human']} used")
+        yield writing(facts, f"version {version}, {facts['used_memory_human']} used")
     yield _persistence(facts)
     yield _eviction(redis, facts)
+
+
+def writing(facts: dict[str, Any], found: str) -> Check:
+    """Whether it takes what it is given; `facts` are those of INFO."""
+    if facts.get("role") not in {None, "master"}:
+        return Check.failed("redis", f"{found}; a replica, which takes no writes", "Name its master.")
+    if "err" in {facts.get("aof_last_write_status"), facts.get("rdb_last_bgsave_status")}:
+        return Check.failed("redis", f"{found}; it could not write to its disk", "Make room there, and see its log.")
+    most, used = facts.get("maxmemory") or 0, facts["used_memory"]
+    if most and used > FULL * most:
+        return Check.warning("redis", f"{found} of {most:,} bytes", "Raise maxmemory: a full one refuses jobs.")
+    return Check.ok("redis", found)
 
 
 def _persistence(facts: dict[str, Any]) -> Check:

@@ -1,7 +1,7 @@
 // One batch: how far it is, what became of each item, the results.
 
 import { at, blob, get, post } from "../api.js";
-import { announce, h, replace, save, sleep } from "../dom.js";
+import { announce, h, refresh, replace, save, sleep } from "../dom.js";
 import { sendBatch, sentHere } from "../parts/batch_sending.js";
 import { batchProgress, isOver } from "../parts/batch_view.js";
 import { picture } from "../parts/photo.js";
@@ -27,15 +27,16 @@ export default async function batch({ params, signal }) {
     ["queued", "Queued"],
     ["cancelled", "Cancelled"],
   ]);
+  const pictures = pictureShelf(signal);
   const items = paged(list, signal, {
     read: async (cursor) => {
       const page = await get(`${path}/items`, { query: { cursor, limit: 50, status: filter.value }, signal });
-      return { rows: page.items.map((item) => itemRow(path, item, signal)), next: page.next_cursor };
+      return { rows: page.items.map((item) => itemRow(path, item, pictures)), next: page.next_cursor };
     },
     none: () => empty("batches", "No item is like that"),
   });
   filter.addEventListener("change", items.begin);
-  const show = (now) => replace(head, overview(now, { path, signal, status, show }));
+  const show = (now) => refresh(head, overview(now, { path, signal, status, show }));
   show(found);
   if (!isOver(found))
     watch(path, signal, show, items.begin).catch((error) => !signal.aborted && replace(status, problemNotice(error)));
@@ -110,22 +111,30 @@ async function watch(path, signal, show, again) {
   }
 }
 
-function itemRow(path, item, signal) {
+/** The pictures of items, each fetched once however often the list is read. */
+function pictureShelf(signal) {
+  const made = new Map();
+  return (source, attributes) => {
+    if (!made.has(source)) made.set(source, picture(source, { signal, ...attributes }));
+    return made.get(source);
+  };
+}
+
+function itemRow(path, item, pictures) {
   const words_ = item.error ? `${item.error.detail}` : "";
   return row(COLUMNS, [
     h("span", { class: "mono" }, item.custom_id),
     item.name ?? "",
     badge(mood(item.status), words(item.status)),
-    resultOf(path, item, signal) ?? words_,
+    resultOf(path, item, pictures) ?? words_,
   ]);
 }
 
-function resultOf(path, item, signal) {
+function resultOf(path, item, pictures) {
   if (item.image) {
     const source = item.image.url ?? `${path}/images/${encodeURIComponent(item.job)}`;
-    return picture(source, {
+    return pictures(source, {
       alt: `Painted ${item.name ?? item.custom_id}`,
-      signal,
       class: "thumb",
       width: 96,
       height: 72,

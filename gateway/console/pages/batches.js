@@ -85,7 +85,8 @@ function newBatch(signal) {
     const send = async () => {
       if (files.length === 0) return replace(status, notice("warn", h("p", {}, "Choose pictures first.")));
       const images = files.filter((file) => !isZip(file));
-      const [archive] = files.filter(isZip);
+      const [archive, ...others] = files.filter(isZip);
+      if (others.length) return replace(status, notice("warn", h("p", {}, "Send one ZIP at a time: choose again.")));
       const batch = await sendBatch({ images, archive, ...styles.choice(), ...options.values() }, signal);
       go(`/batches/${batch.id}`);
     };

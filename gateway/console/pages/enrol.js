@@ -17,13 +17,15 @@ export default function enrol({ params, query, signal }) {
     label: "Photo",
     hint: "JPEG, PNG or WebP; one face, from the front, in even light",
     signal,
-    onpick: async () => {
+    onpick: async (file) => {
+      const isShown = () => picker.file === file && !signal.aborted;
       replace(outcome);
       replace(advice, h("p", { class: "loading" }, "Looking at the photo…"));
       try {
-        replace(advice, (await judge(picker, signal)).element);
+        const { element } = await judge(picker, signal);
+        if (isShown()) replace(advice, element);
       } catch (error) {
-        if (!signal.aborted) replace(advice, problemNotice(error));
+        if (isShown()) replace(advice, problemNotice(error));
       }
     },
   });

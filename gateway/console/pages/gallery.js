@@ -26,6 +26,7 @@ export default function gallery({ params, query, signal }) {
   return [
     heading(id, { back: { path: "/galleries", label: "All galleries" }, actions: actionsOf(id, here, signal) }),
     filterBar(filters, () => {
+      if (signal.aborted) return; // the address is another page's
       keepQuery(filters);
       people.begin();
     }),

@@ -1,7 +1,7 @@
 // One job, whole.
 
 import { at, blob, get, post } from "../api.js";
-import { announce, h, replace, save } from "../dom.js";
+import { announce, h, refresh, replace, save } from "../dom.js";
 import { follow, isFinished } from "../jobs.js";
 import { picture } from "../parts/photo.js";
 import { badge, button, facts, heading, notice, problemNotice, progressBar } from "../parts/ui.js";
@@ -11,7 +11,7 @@ export default async function job({ params, signal }) {
   const path = at`/v1/jobs/${params.job}`;
   const place = h("div", { class: "stack" });
   const status = h("div", { class: "status" });
-  const show = (now) => replace(place, contentOf(now, { path, signal, status, show }));
+  const show = (now) => refresh(place, contentOf(now, { path, signal, status, show }));
   const found = await get(path, { signal });
   show(found);
   if (!isFinished(found)) watch(found, { signal, show, status });

@@ -78,28 +78,37 @@ function detailsOf(found) {
   ]);
 }
 
-const LISTS = (text) => [...new Set(text.split(/[\s,]+/).filter(Boolean))];
+const list = (text) =>
+  text
+    .split(",")
+    .map((one) => one.trim())
+    .filter(Boolean);
+
+/** The fields of the editor: the text that one shows, and what the API is told of a text. */
+const FIELDS = {
+  name: [(found) => found.name ?? "", (text) => text || null],
+  external_id: [(found) => found.external_id ?? "", (text) => text || null],
+  tags: [(found) => (found.tags ?? []).join(", "), list],
+  groups: [(found) => (found.groups ?? []).join(", "), list],
+  valid_from: [(found) => local(found.valid_from), instant],
+  valid_until: [(found) => local(found.valid_until), instant],
+  expires_at: [(found) => local(found.expires_at), instant],
+  consent: [
+    (found) => found.consent?.reference ?? "",
+    (text, found) => (text ? { ...found.consent, reference: text } : null),
+  ],
+};
 
 function editorOf(found, { path, signal, reload }) {
+  const shown = Object.fromEntries(Object.entries(FIELDS).map(([name, [show]]) => [name, show(found)]));
   const status = h("div", { class: "status", "aria-live": "polite" });
   const moment = (name, label, hint) =>
-    field(label, input(name, { type: "datetime-local", value: local(found[name]) }), { hint });
+    field(label, input(name, { type: "datetime-local", value: shown[name] }), { hint });
   const save = async (fields) => {
-    const consent = fields.get("consent").trim();
-    await put(
-      path,
-      {
-        name: fields.get("name").trim() || null,
-        external_id: fields.get("external_id").trim() || null,
-        tags: LISTS(fields.get("tags")),
-        groups: LISTS(fields.get("groups")),
-        valid_from: instant(fields.get("valid_from")),
-        valid_until: instant(fields.get("valid_until")),
-        expires_at: instant(fields.get("expires_at")),
-        consent: consent ? { ...found.consent, reference: consent } : null,
-      },
-      { signal },
-    );
+    // what was not touched stays as it is, to the second
+    const changed = Object.entries(FIELDS).filter(([name]) => fields.get(name) !== shown[name]);
+    const told = changed.map(([name, [, read]]) => [name, read(fields.get(name).trim(), found)]);
+    await put(path, Object.fromEntries(told), { signal });
     await reload();
     announce("Saved");
   };
@@ -113,14 +122,14 @@ function editorOf(found, { path, signal, reload }) {
       h(
         "div",
         { class: "fields" },
-        field("Name", input("name", { value: found.name ?? "", maxlength: 200 })),
-        field("External id", input("external_id", { value: found.external_id ?? "", maxlength: 200 })),
-        field("Tags", input("tags", { value: (found.tags ?? []).join(", ") }), { hint: "Separated by commas" }),
-        field("Groups", input("groups", { value: (found.groups ?? []).join(", ") }), { hint: "Who may pass where" }),
+        field("Name", input("name", { value: shown.name, maxlength: 200 })),
+        field("External id", input("external_id", { value: shown.external_id, maxlength: 200 })),
+        field("Tags", input("tags", { value: shown.tags }), { hint: "Separated by commas" }),
+        field("Groups", input("groups", { value: shown.groups }), { hint: "Who may pass where" }),
         moment("valid_from", "Valid from"),
         moment("valid_until", "Valid until", "Denied afterwards; the faces stay"),
         moment("expires_at", "Erase automatically", "Faces and record are gone afterwards"),
-        field("Consent", input("consent", { value: found.consent?.reference ?? "" }), {
+        field("Consent", input("consent", { value: shown.consent }), {
           hint: "Where it is on record",
         }),
       ),

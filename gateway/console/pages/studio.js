@@ -18,7 +18,7 @@ const PREVIEWS = 12; // of a fine painting
 export default function studio({ signal }) {
   const canvas = h("div", { class: "canvas" }, waiting());
   const status = h("div", { class: "status", "aria-live": "polite" });
-  const studio = { signal, canvas, status, job: null, sketching: new AbortController() };
+  const studio = { signal, canvas, status, job: null, painting: false, sketching: new AbortController() };
   studio.options = paintingOptions({ onchange: () => (studio.styles.fit(), sketch(studio)) });
   studio.styles = styleGrid({ signal, onchange: () => sketch(studio), modeOf: () => studio.options.values().mode });
   studio.photo = photoPicker({
@@ -80,6 +80,7 @@ async function painted(studio) {
   const photo = studio.photo.file;
   const view = progressView(studio);
   replace(canvas, view.element);
+  studio.painting = true;
   try {
     const job = await run("/v1/stylizations", form(fields), {
       signal,
@@ -98,6 +99,7 @@ async function painted(studio) {
     replace(canvas, waiting());
     throw error;
   } finally {
+    studio.painting = false;
     studio.stop.hidden = true;
   }
 }
@@ -145,7 +147,7 @@ function showPainting(canvas, photo, picture, job, signal) {
 async function sketch(studio) {
   studio.sketching.abort();
   const [fields, missing] = fieldsOf(studio);
-  if (missing || !studio.options.live()) return;
+  if (missing || studio.painting || !studio.options.live()) return;
   const mine = (studio.sketching = new AbortController());
   const signal = AbortSignal.any([studio.signal, mine.signal]);
   try {

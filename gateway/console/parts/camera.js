@@ -45,7 +45,12 @@ export async function openCamera({ deviceId, signal }) {
   signal.addEventListener("abort", stop, { once: true });
   video.muted = true;
   video.srcObject = stream;
-  await video.play();
+  try {
+    await video.play();
+  } catch (error) {
+    stop(); // nobody would see that it is on
+    throw error;
+  }
   const lost = new Promise((resolve) => stream.getVideoTracks()[0].addEventListener("ended", resolve));
   return { video, stop, lost, frame: (side, quality) => frameOf(video, side, quality) };
 }

@@ -12,8 +12,14 @@ export function ask(title, { body = [], confirm = "OK", kind = "primary", action
     const titleId = newId("dialog");
     const status = h("div", { class: "status" });
     let answer;
+    let busy = false; // then it stays: what was begun is told
     const send = async (fields) => {
-      answer = await action(fields);
+      busy = true;
+      try {
+        answer = await action(fields);
+      } finally {
+        busy = false;
+      }
       dialog.close();
     };
     const dialog = h(
@@ -28,11 +34,12 @@ export function ask(title, { body = [], confirm = "OK", kind = "primary", action
         h(
           "div",
           { class: "actions" },
-          button("Cancel", () => dialog.close()),
+          button("Cancel", () => busy || dialog.close()),
           button(confirm, null, { kind, type: "submit" }),
         ),
       ),
     );
+    dialog.addEventListener("cancel", (event) => busy && event.preventDefault());
     dialog.addEventListener("close", () => {
       dialog.remove();
       resolve(answer);

@@ -5,6 +5,7 @@ import { icon } from "./icons.js";
 import { button } from "./ui.js";
 import { clock, words } from "./words.js";
 
+const STALE_MS = 10_000; // a decision that none follows says nothing of who stands there now
 const STAYS_MS = 3000; // a decision is shown at least as long after its face is gone
 
 /** What a recognition decides: { kind: granted | denied | nobody, reason, person, at, job }. */
@@ -22,8 +23,10 @@ export function panel({ feedback }) {
   const time = h("p", { class: "door-time" });
   let shownAt = 0;
   let shown = null; // the decision and its words
+  let fading;
 
   function idle(text) {
+    clearTimeout(fading);
     shownAt = 0;
     shown = null;
     element.dataset.decision = "idle";
@@ -37,6 +40,8 @@ export function panel({ feedback }) {
       return;
     }
     shownAt = Date.now();
+    clearTimeout(fading);
+    fading = setTimeout(() => idle("Waiting for an answer"), STALE_MS);
     const granted = decision.kind === "granted";
     const text = `${granted ? "Granted" : "Denied"}: ${granted ? decision.name : words(decision.reason)}`;
     const same = shown?.text === text && shown.decision.person === decision.person;

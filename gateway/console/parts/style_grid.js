@@ -16,6 +16,7 @@ export function styleGrid({ signal, onchange, modeOf = () => "fast" }) {
   let keep = null;
   const search = input("style-search", { type: "search", placeholder: "Painter, title, look…" });
   let timer;
+  let round = 0;
   search.addEventListener("input", () => {
     clearTimeout(timer);
     timer = setTimeout(fill, TYPING_MS);
@@ -51,10 +52,12 @@ export function styleGrid({ signal, onchange, modeOf = () => "fast" }) {
   }
 
   async function fill() {
+    const mine = ++round;
     const chosen = grid.querySelector("input:checked")?.value;
     grid.setAttribute("aria-busy", "true");
     try {
       const found = await get("/v1/styles", { query: { q: search.value.trim(), limit: 200 }, signal });
+      if (mine !== round) return; // another search was faster
       const tiles = found.styles.map((style) => {
         const made = radio(
           style.id,
@@ -73,7 +76,7 @@ export function styleGrid({ signal, onchange, modeOf = () => "fast" }) {
       fit();
       if (grid.querySelector("input:checked")?.value !== chosen) onchange?.();
     } catch (error) {
-      if (!signal.aborted) replace(grid, problemNotice(error, fill));
+      if (!signal.aborted && mine === round) replace(grid, problemNotice(error, fill));
     } finally {
       grid.removeAttribute("aria-busy");
     }

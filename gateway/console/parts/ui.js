@@ -4,6 +4,8 @@ import { Problem } from "../api.js";
 import { announce, h, newId, replace } from "../dom.js";
 import { icon } from "./icons.js";
 
+const READS = 5; // pages that may be empty before it is asked whether to go on
+
 /** The head of a page. The title takes the focus when the page is shown. */
 export function heading(title, { intro, back, actions = [] } = {}) {
   return h(
@@ -38,6 +40,7 @@ export async function attempt(control, action, status) {
   control.setAttribute("aria-busy", "true");
   control.setAttribute("aria-disabled", "true");
   if (status) replace(status);
+  else if (control.nextElementSibling?.matches(".notice-bad")) control.nextElementSibling.remove();
   try {
     await action();
   } catch (error) {
@@ -173,25 +176,30 @@ export function loading(signal, make, attributes = {}) {
   return place;
 }
 
-/** A list that is read page by page; `read(cursor)` gives { rows: nodes, next }. */
+/** A list that is read page by page; `read(cursor)` gives { rows: nodes, next }. Pages without a row are passed over. */
 export function paged(list, signal, { read, none }) {
   const more = h("div", { class: "more" });
   let round = 0;
-  async function next(cursor) {
-    const mine = ++round;
-    const { rows, next: following } = await read(cursor);
+  async function next(cursor, mine) {
+    let { rows, next: following } = await read(cursor);
+    for (let reads = 1; rows.length === 0 && following && reads < READS; reads++) {
+      ({ rows, next: following } = await read(following));
+    }
     if (signal.aborted || mine !== round) return;
+    const focused = more.contains(document.activeElement);
     if (!cursor) replace(list);
     list.append(...rows);
-    replace(more, following && button("Show more", () => next(following)));
-    if (!cursor && rows.length === 0 && !following) replace(more, none());
+    const isEmpty = !following && !list.hasChildNodes();
+    replace(more, following && button("Show more", () => next(following, ++round)), isEmpty && none());
+    if (focused) (rows[0]?.querySelector("a, button") ?? more.querySelector("button"))?.focus();
   }
   async function begin() {
+    const mine = ++round;
     list.setAttribute("aria-busy", "true");
     try {
-      await next(null);
+      await next(null, mine);
     } catch (error) {
-      if (!signal.aborted) {
+      if (!signal.aborted && mine === round) {
         replace(list);
         replace(more, problemNotice(error, begin));
       }

@@ -52,6 +52,7 @@ export const instant = (local) => (local ? new Date(local).toISOString() : null)
 export function local(text) {
   if (!text) return "";
   const moment = date(text);
+  if (Number.isNaN(moment.getTime())) return "";
   return new Date(moment - moment.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
 }
 

@@ -110,6 +110,30 @@ def test_a_redis_that_is_not_there_is_named_without_its_password() -> None:
     assert "secret" not in check.found
 
 
+def test_a_url_that_is_none_is_not_told() -> None:
+    settings = RedisSettings(url=SecretStr("redis://:sec/ret@127.0.0.1:1/0"))  # a slash that should be %2F
+    (check,) = servers.redis_server(settings)
+    assert (check.outcome, "sec" in check.found) == (Outcome.FAILED, False)
+
+
+INFO = {"role": "master", "aof_last_write_status": "ok", "maxmemory": 0, "used_memory": 1000}
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome"),
+    [
+        ({}, Outcome.OK),
+        ({"role": "slave"}, Outcome.FAILED),
+        ({"aof_last_write_status": "err"}, Outcome.FAILED),
+        ({"rdb_last_bgsave_status": "err"}, Outcome.FAILED),
+        ({"maxmemory": 2000}, Outcome.OK),
+        ({"maxmemory": 1010}, Outcome.WARNING),
+    ],
+)
+def test_a_redis_that_takes_no_writes_is_not_all_right(changes: dict[str, Any], outcome: Outcome) -> None:
+    assert outcomes([servers.writing({**INFO, **changes}, "version 7.2")]) == {"redis": outcome}
+
+
 def ready(**headers: str) -> httpx.Response:
     return json({"status": "ready"}, 200, **headers)
 
@@ -147,7 +171,8 @@ def test_a_gateway_that_does_not_answer_is_one_check() -> None:
 
 def test_an_examination_that_breaks_is_a_check_that_failed() -> None:
     def breaks() -> list[Check]:
-        raise ZeroDivisionError("oh")
+        raise ZeroDivisionError("hidden")
 
     found = list(examine([("this", breaks), ("that", lambda: [Check.ok("that", "good")])]))
     assert [(check.name, check.outcome) for check in found] == [("this", Outcome.FAILED), ("that", Outcome.OK)]
+    assert "hidden" not in found[0].found

@@ -38,6 +38,15 @@ def test_it_is_the_same_asynchronously(gateway: Gateway) -> None:
     assert run_async(gateway, verify) == "match"
 
 
+@pytest.mark.parametrize(("timeout", "preferred"), [(20, "wait=10"), (1, None)])
+def test_the_gateway_is_not_asked_to_wait_longer_than_the_call_may_take(
+    gateway: Gateway, client: Client, timeout: float, preferred: str | None
+) -> None:
+    gateway.answers = [DONE]
+    client.with_options(timeout=timeout).faces.verify("staff", "ada", b"photo")
+    assert gateway.asked[0].headers.get("Prefer") == preferred
+
+
 def test_who_does_not_wait_gets_the_job_at_once(gateway: Gateway, client: Client) -> None:
     gateway.answers = [job("queued")]
     started = client.faces.verify("staff", "ada", b"photo", wait=0)
@@ -56,6 +65,14 @@ def test_a_timeout_says_that_the_job_goes_on(gateway: Gateway, client: Client) -
     gateway.answers = [job("running")]
     with pytest.raises(JobTimeout, match="goes on"):
         client.jobs.wait("j", 0.05)
+
+
+def test_a_gateway_that_says_nothing_is_waited_for_no_longer_than_the_job(gateway: Gateway, client: Client) -> None:
+    gateway.answers = [job("running"), DONE]
+    client.jobs.wait("j", 10)
+    first, second = (request.extensions["timeout"]["read"] for request in gateway.asked)
+    assert 50 < first <= 60
+    assert 9 < second <= 10
 
 
 def test_waiting_for_a_failed_job_is_no_error_but_its_result_is(gateway: Gateway, client: Client) -> None:

@@ -12,6 +12,7 @@ from gateway.client import (
     ApiError,
     AsyncClient,
     Client,
+    ClientError,
     Conflict,
     ConnectionFailed,
     InvalidRequest,
@@ -104,6 +105,41 @@ def test_a_key_of_ones_own_is_used(gateway: Gateway, client: Client) -> None:
     gateway.answers = [MADE]
     client.with_options(idempotency_key="order-7").galleries.create("staff")
     assert gateway.asked[0].headers["Idempotency-Key"] == "order-7"
+
+
+def test_other_options_leave_it_as_it_is(gateway: Gateway, client: Client) -> None:
+    gateway.answers = [MADE]
+    client.with_options(idempotency_key="order-7").with_options(timeout=5).galleries.create("staff")
+    assert gateway.asked[0].headers["Idempotency-Key"] == "order-7"
+
+
+@pytest.mark.parametrize("link", ["https://elsewhere.test/picture", "http://gateway.test.elsewhere/v1/jobs"])
+def test_the_key_goes_nowhere_else(gateway: Gateway, client: Client, link: str) -> None:
+    with pytest.raises(ClientError, match="no path of the API"):
+        client.download(link)
+    assert gateway.asked == []
+
+
+def test_a_key_that_cannot_be_sent_is_not_told() -> None:
+    refused = httpx.LocalProtocolError(r"Illegal header value b'Bearer lk_secret\n'")
+    with (
+        Client(URL, "lk_secret\n", transport=httpx.MockTransport(Gateway([refused]))) as client,
+        pytest.raises(ClientError, match="characters that cannot be sent") as told,
+    ):
+        client.galleries.list()
+    assert "lk_secret" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "answer", [httpx.Response(200, text="<html>"), httpx.TooManyRedirects("20"), httpx.DecodingError("no gzip")]
+)
+def test_what_does_not_answer_as_the_api_does_is_named(
+    gateway: Gateway, create: Callable[[], Any], answer: Answer
+) -> None:
+    gateway.answers = [answer]
+    with pytest.raises(ConnectionFailed, match=r"http://gateway\.test does not answer.*URL right\?"):
+        create()
+    assert len(gateway.asked) == 1
 
 
 def test_what_only_reads_has_no_idempotency_key(gateway: Gateway, client: Client) -> None:

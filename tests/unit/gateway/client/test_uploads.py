@@ -98,6 +98,12 @@ def test_an_upload_that_is_refused_is_an_error(gateway: Gateway, client: Client,
         client.measuring.evaluate("staff", large)
 
 
+def test_a_name_instead_of_a_path_is_said_to_be_one(gateway: Gateway, client: Client) -> None:
+    with pytest.raises(TypeError, match=r"Path\('ada\.jpg'\)"):
+        client.faces.enrol("staff", "ada", "ada.jpg")  # type: ignore[arg-type]
+    assert gateway.asked == []
+
+
 def test_several_files_of_a_field_keep_their_order(gateway: Gateway, client: Client) -> None:
     gateway.answers = [JOB]
     client.faces.answer_liveness("s", [b"one", b"two", b"three"], wait=0)

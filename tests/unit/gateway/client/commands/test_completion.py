@@ -1,5 +1,8 @@
 """What the shell is told when somebody presses Tab."""
 
+import subprocess
+import sys
+
 import httpx
 import pytest
 import typer
@@ -32,3 +35,8 @@ def test_a_system_that_does_not_answer_completes_nothing(gateway: Gateway) -> No
     made.params.update(url="http://gateway.test", key="lk_key")
     assert galleries_like(made, "") == []
     assert len(gateway.asked) == 1
+
+
+def test_a_tab_does_not_wait_for_what_only_the_doctor_needs() -> None:
+    code = "import sys, gateway.client.cli; print(sorted({'celery', 'minio', 'flask'} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

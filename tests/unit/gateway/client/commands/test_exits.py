@@ -25,6 +25,7 @@ GRANTED, DENIED = {"decision": "granted"}, {"decision": "denied", "denial": "out
 KNOWN, STRANGER = {"verdict": "recognised", "person": "ada"}, {"verdict": "not_recognised"}
 VERIFY = ("verify", "-g", "staff", "ada", "ada.jpg")
 RECOGNISE = ("recognise", "-g", "staff", "ada.jpg")
+HERE = "http://127.0.0.1:1"
 ENROLLED: dict[str, Any] = {"reason": None, "warnings": []}
 
 
@@ -95,6 +96,16 @@ def test_a_system_that_does_not_answer_is_4(gateway: Gateway, likeness: Likeness
     assert done.err.startswith("likeness: http://gateway.test does not answer (no such scheme)")
 
 
+@pytest.mark.parametrize(
+    "refusal", [problem(429, "verification_under_way", **{"Retry-After": "900"}), httpx.Response(200, text="<html>")]
+)
+def test_no_answer_for_now_is_4_and_never_what_tampering_is(
+    gateway: Gateway, likeness: Likeness, refusal: httpx.Response
+) -> None:
+    gateway.answers = [refusal]
+    assert likeness("audit", "verify").status == 4
+
+
 @pytest.mark.parametrize(("variable", "value"), [("LIKENESS_URL", "http://[::"), ("LIKENESS_API_KEY", "lk_ü")])
 def test_a_url_or_a_key_that_cannot_be_right_is_4(
     likeness: Likeness, monkeypatch: pytest.MonkeyPatch, variable: str, value: str
@@ -116,14 +127,32 @@ def test_without_a_system_it_is_4_and_says_how_to_get_one(likeness: Likeness, mo
 def test_a_system_that_is_still_starting_is_named_as_such(
     likeness: Likeness, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    monkeypatch.delenv("LIKENESS_URL")
     monkeypatch.delenv("LIKENESS_API_KEY")
-    s3 = {"endpoint": "127.0.0.1:2", "access_key": "a", "secret_key": "b", "bucket": "c"}
-    info = {"url": "http://127.0.0.1:1", "api_key": "", "s3": s3, "redis": "redis://127.0.0.1:3/0", "processes": []}
-    (tmp_path / ".likeness").mkdir()
-    (tmp_path / ".likeness" / "stack.json").write_text(jsonlib.dumps(info))
+    a_system_runs(tmp_path, key="")
     done = likeness("galleries", "list")
     assert done.status == 4
     assert "still starting" in done.err
+
+
+def test_the_key_of_the_system_that_runs_here_goes_to_no_other(
+    gateway: Gateway, likeness: Likeness, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("LIKENESS_API_KEY")
+    a_system_runs(tmp_path, key="lk_here")
+    gateway.answers = [json({"galleries": []})]
+    done = likeness("galleries", "list")  # LIKENESS_URL is another one
+    assert (done.status, gateway.asked) == (4, [])
+    assert "Set LIKENESS_API_KEY to a key of http://gateway.test" in done.err
+    assert likeness("galleries", "list", "--url", f"{HERE}/").status == 0
+    assert gateway.asked[0].headers["Authorization"] == "Bearer lk_here"
+
+
+def a_system_runs(folder: Path, key: str) -> None:
+    s3 = {"endpoint": "127.0.0.1:2", "access_key": "a", "secret_key": "b", "bucket": "c"}
+    info = {"url": HERE, "api_key": key, "s3": s3, "redis": "redis://127.0.0.1:3/0", "processes": []}
+    (folder / ".likeness").mkdir()
+    (folder / ".likeness" / "stack.json").write_text(jsonlib.dumps(info))
 
 
 def test_a_key_may_be_in_a_file(gateway: Gateway, likeness: Likeness, tmp_path: Path) -> None:

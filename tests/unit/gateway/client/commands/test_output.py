@@ -136,12 +136,22 @@ def test_what_is_set_of_a_person_is_sent_and_nothing_else(gateway: Gateway, like
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "value"), [("true", True), ("007", "007"), ("1.5", 1.5), ("NaN", "NaN"), ("1e999", "1e999"), ("", "")]
+)
+def test_an_attribute_is_what_it_looks_like(gateway: Gateway, likeness: Likeness, text: str, value: object) -> None:
+    gateway.answers = [json({"id": "ada"})]
+    assert likeness("persons", "set", "-g", "staff", "ada", "--attribute", f"badge={text}").status == 0
+    assert jsonlib.loads(gateway.asked[0].content) == {"attributes": {"badge": value}}
+
+
 def test_rules_of_access_may_be_in_a_file(gateway: Gateway, likeness: Likeness, tmp_path: Path) -> None:
     (tmp_path / "rules.json").write_text('{"groups": ["staff"]}')
     gateway.answers = [json({"id": "staff"})]
     assert likeness("galleries", "set", "staff", "--access", "@rules.json").status == 0
     assert jsonlib.loads(gateway.asked[0].content) == {"access": {"groups": ["staff"]}}
-    assert "no JSON" in likeness("galleries", "set", "staff", "--access", "{").err
+    for text in ("{", '{"groups": NaN}'):
+        assert "no JSON" in likeness("galleries", "set", "staff", "--access", text).err
 
 
 def test_a_folder_of_people_is_enrolled_as_a_batch_and_who_was_not_taken_is_named(
