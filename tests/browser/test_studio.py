@@ -1,5 +1,6 @@
 """The style studio and batches of paintings."""
 
+import re
 import time
 
 import httpx
@@ -112,6 +113,7 @@ def test_a_batch_is_painted_and_its_results_are_seen(console: Console) -> None:
     expect(page.get_by_role("radio", name="The Great Wave off Kanagawa")).to_be_checked()
     put(page, "Size", 128)
     console.button("Begin").click()
+    expect(page).to_have_url(re.compile("#/batches/[0-9a-f]"))
     expect(page.get_by_text("2 of 3 items done · 1 failed")).to_be_visible()
     expect(page.get_by_role("img", name="Painted hopper.jpg")).to_be_visible()
     expect(page.get_by_role("cell", name="<b>broken.png")).to_be_visible()

@@ -41,16 +41,18 @@ def crowd(gallery: str, galleries: GalleryStore) -> str:
     """A gallery of 300 made-up people with two templates each, as like each other as random vectors are."""
     rng = np.random.default_rng(5)
     for number in range(CROWD):
+        person = galleries.ensure_person("default", gallery, f"p{number:03}")
         centre = rng.normal(size=128)
         for face in range(2):
             vector = centre + 0.6 * rng.normal(size=128)
             template = Template(
-                person=f"p{number:03}",
+                person=person.id,
+                person_uid=person.uid,
                 face=f"f{number}-{face}",
                 embedding=tuple((vector / np.linalg.norm(vector)).tolist()),
                 model_digest=DEFAULT_MODEL.digest,
                 quality=0.9,
-                created_at=galleries.get_gallery("default", gallery).created_at,
+                created_at=person.created_at,
             )
             galleries.put_template("default", gallery, template)
     return gallery
