@@ -239,11 +239,11 @@ def test_work_for_somebody_who_was_erased_since_is_told_of_him_and_not_of_his_su
     people: People, store: MemoryStore, ada: Person
 ) -> None:
     for uid, minutes in (("a" * 32, 20), ("b" * 32, 10)):
-        was = erasing(uid, NOW - timedelta(minutes=minutes))
+        was = erasing(uid, ada.created_at - timedelta(minutes=minutes))
         store.put(was.key, was.model_dump_json().encode())
 
     def who(minutes_ago: float) -> str | None:
-        at = NOW - timedelta(minutes=minutes_ago)
+        at = ada.created_at - timedelta(minutes=minutes_ago)
         return only(facts_of(finished("verification", VERIFICATION, verified(), at), people)).person
 
     assert who(25) == "a" * 32
