@@ -16,12 +16,12 @@ from pydantic import Field, StringConstraints, model_validator
 
 from gateway.auth import ApiKey, Role, Scope
 from gateway.bodies import TEXTS, Body, read_body, read_query
-from gateway.context import caller, request_id, services
+from gateway.context import caller, services
 from gateway.errors import ApiKeyNotFound, Forbidden
 from gateway.operations import Operation, operation
 from gateway.responses import Document, document, optional
+from gateway.telling import tell_of
 from shared.errors import InvalidField
-from shared.outbox import NewOccurrence
 from shared.schemas import Id
 
 blueprint = APIBlueprint("keys", __name__, url_prefix="/v1")
@@ -199,9 +199,7 @@ def _require_life(expires_at: datetime | None) -> None:
 
 
 def _tell(kind: str, tenant: str, key_id: str, scopes: Collection[Scope]) -> None:
-    data = {"key": key_id, "scopes": sorted(scopes)}
-    told = NewOccurrence(tenant=tenant, kind=kind, actor=caller().id, trace=request_id(), data=data)
-    services().outbox.append(told)
+    tell_of(tenant, kind, {"key": key_id, "scopes": sorted(scopes)})
 
 
 def _members(key: ApiKey) -> dict[str, object]:

@@ -133,10 +133,6 @@ class PersonStore(TemplateStore):
         """Everybody, in the order of their keys, but who has expired or was erased."""
         return (person for person in self.every_record(tenant, gallery) if self._is_there(tenant, person))
 
-    def list_persons(self, tenant: str, gallery: str, *, after: str = "", limit: int = 100) -> list[Person]:
-        """People in the order of their ids, from the first id after `after`."""
-        return list(self.find_persons(tenant, gallery, PersonQuery(), after=after, limit=limit).persons)
-
     def find_persons(
         self, tenant: str, gallery: str, query: PersonQuery, *, after: str = "", limit: int = 100
     ) -> Found:

@@ -1,9 +1,11 @@
 """The whole system, as `make up` starts it, with two face workers; started once for all tests that need it."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from shared.embedded import servers
 from shared.embedded.stack import Stack, StackInfo
 
 
@@ -30,6 +32,14 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack.up()
     yield stack
     stack.down()
+
+
+def wait_until_ready(stack: StackInfo, seconds: float = 60) -> None:
+    """After something of it was killed."""
+    until = time.monotonic() + seconds
+    while not servers.answers(f"{stack.url}/readyz"):
+        assert time.monotonic() < until, "the stack is not ready again"
+        time.sleep(0.2)
 
 
 @pytest.fixture(scope="session")

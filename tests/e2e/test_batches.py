@@ -19,9 +19,9 @@ from PIL import Image
 from gateway.client import ApiError, Client, ConnectionFailed, ServiceUnavailable
 from gateway.client.commands.painting import STATE
 from gateway.client.style_documents import Batch
-from shared.embedded import servers
 from shared.embedded.stack import Stack, StackInfo
 from tests.e2e.conftest import PHOTOS, Restricted
+from tests.live_stack import wait_until_ready
 
 SIZE = 64
 
@@ -130,8 +130,7 @@ def test_a_process_that_is_killed_in_the_middle_costs_no_item(
     done = wait_for(client, batch, finished)
     assert (done["status"], done["counts"]["done"], done["counts"]["failed"]) == ("succeeded", 60, 0)
     assert len({item["job"] for item in client.batches.items(batch)}) == 60, "each once"
-    while not servers.answers(f"{stack.url}/readyz"):  # the tests that follow find everything there
-        time.sleep(0.2)
+    wait_until_ready(stack)  # the tests that follow find everything there
 
 
 def test_housekeeping_leaves_nothing_behind_when_it_is_killed(running: Stack) -> None:

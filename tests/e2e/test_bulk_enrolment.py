@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 
 from gateway.client import Client
-from shared.embedded import servers
 from shared.embedded.stack import Stack, StackInfo
 from shared.s3_store import S3Store
 from shared.storage import BATCHES
 from tests.e2e.conftest import PHOTOS
+from tests.live_stack import wait_until_ready
 
 FACES = ("biden", "obama-1", "hopper", "macron-2025", "sunak", "ardern-2018")
 SIDE = 320
@@ -128,5 +128,4 @@ def test_a_process_that_is_killed_in_the_middle_costs_no_photo(
     assert (done["counts"]["done"], done["counts"]["failed"]) == (150, 0)
     faces_made = [one["enrolment"]["face"] for one in items(http, batch)]
     assert len(set(faces_made)) == 150, "each once"
-    while not servers.answers(f"{stack.url}/readyz"):  # the tests that follow find everything there
-        time.sleep(0.2)
+    wait_until_ready(stack)  # the tests that follow find everything there

@@ -8,9 +8,9 @@ import time
 import httpx
 
 from gateway.client import Client
-from shared.embedded import servers
 from shared.embedded.stack import Stack, StackInfo
 from tests.e2e.conftest import PHOTOS
+from tests.live_stack import wait_until_ready
 from tests.server_sent_events import EventReader
 
 
@@ -75,5 +75,4 @@ def test_a_batch_is_followed_over_many_connections_and_a_killed_gateway(
     follow(http, path, whole, most=10**9)
     assert reader.told == whole.told
     assert json.loads(whole.told[-1].data) | {"done": 30} == json.loads(whole.told[-1].data)
-    while not servers.answers(f"{stack.url}/readyz"):  # the tests that follow find everything there
-        time.sleep(0.2)
+    wait_until_ready(stack)  # the tests that follow find everything there

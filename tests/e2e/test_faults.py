@@ -14,6 +14,7 @@ from shared.embedded import servers
 from shared.embedded.stack import Stack, StackInfo
 from shared.embedded.supervisor import is_alive
 from tests.e2e.conftest import PHOTOS
+from tests.live_stack import wait_until_ready
 
 
 def steps_done(client: Client, job: str) -> int:
@@ -48,7 +49,7 @@ def test_jobs_of_a_killed_worker_are_done_by_another(
     jobs = [client.jobs.wait(job_id, None).document for job_id in accepted]
     assert {job["status"] for job in jobs} == {"succeeded"}
     assert {job["result"]["verdict"] for job in jobs} == {"match"}
-    wait_for(lambda: servers.answers(f"{stack.url}/readyz"), 60)
+    wait_until_ready(stack)
 
 
 def test_a_killed_style_worker_is_replaced_and_its_job_finished(
@@ -60,7 +61,7 @@ def test_a_killed_style_worker_is_replaced_and_its_job_finished(
     done = client.jobs.wait(job["id"], None).document
     assert done["status"] == "succeeded"
     assert done["attempts"] == 2
-    wait_for(lambda: servers.answers(f"{stack.url}/readyz"), 60)
+    wait_until_ready(stack)
 
 
 def test_a_killed_redis_loses_no_accepted_job(
@@ -77,7 +78,7 @@ def test_a_killed_redis_loses_no_accepted_job(
         return all(answer.is_success and answer.json()["status"] == "succeeded" for answer in answers)
 
     wait_for(all_done, 90)
-    wait_for(lambda: servers.answers(f"{stack.url}/readyz"), 60)
+    wait_until_ready(stack)
 
 
 BAD_UPLOADS = {

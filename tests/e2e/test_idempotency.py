@@ -13,11 +13,11 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from shared.embedded import servers
 from shared.embedded.stack import Stack, StackInfo
 from shared.queue import connect
 from shared.settings import RedisSettings
 from tests.e2e.conftest import PHOTOS
+from tests.live_stack import wait_until_ready
 
 FILES = {"image_a": (PHOTOS / "obama-1.jpg").read_bytes(), "image_b": (PHOTOS / "obama-2.jpg").read_bytes()}
 
@@ -67,10 +67,7 @@ def test_a_kill_in_the_middle_leads_to_the_same_single_jobs(
     threading.Timer(0.15, lambda: os.kill(running.supervisor.pid(victim), signal.SIGKILL)).start()
     with ThreadPoolExecutor(12) as pool:
         first = list(pool.map(lambda key: until_answered(http, key).json()["id"], keys))
-    until = time.monotonic() + 60
-    while not servers.answers(f"{stack.url}/readyz"):
-        assert time.monotonic() < until
-        time.sleep(0.2)
+    wait_until_ready(stack)
     again = [until_answered(http, key).json()["id"] for key in keys]
     assert again == first, "the same job for each, after the restart too"
     assert jobs_since(http, started) == Counter(first), "and no other"
@@ -89,8 +86,9 @@ def test_a_key_that_a_dead_gateway_held_is_taken_over(running: Stack, stack: Sta
     os.kill(former, signal.SIGKILL)
     # Its last worker answers for a moment longer: what is asked for is a gateway that knows nothing but Redis.
     until = time.monotonic() + 60
-    while running.supervisor.pid("gateway") == former or not servers.answers(f"{stack.url}/readyz"):
+    while running.supervisor.pid("gateway") == former:
         assert time.monotonic() < until
         time.sleep(0.2)
+    wait_until_ready(stack)
     assert until_answered(http, key).json()["id"] == chosen
     redis.close()

@@ -123,8 +123,9 @@ def test_concurrent_changes_of_an_external_id_leave_it_to_be_found(galleries: Ga
 def test_people_page_by_their_ids(galleries: GalleryStore, gallery: str) -> None:
     for name in ("c", "a", "b"):
         galleries.ensure_person(TENANT, gallery, name)
-    assert [person.id for person in galleries.list_persons(TENANT, gallery, limit=2)] == ["a", "b"]
-    assert [person.id for person in galleries.list_persons(TENANT, gallery, after="b")] == ["c"]
+    first = galleries.find_persons(TENANT, gallery, PersonQuery(), limit=2)
+    assert [person.id for person in first.persons] == ["a", "b"]
+    assert [person.id for person in galleries.find_persons(TENANT, gallery, PersonQuery(), after="b").persons] == ["c"]
 
 
 def test_a_deleted_gallery_is_gone(galleries: GalleryStore, gallery: str, s3: S3Store) -> None:

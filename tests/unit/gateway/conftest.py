@@ -1,7 +1,7 @@
 """The gateway over a MemoryStore and a real Redis; what a worker would do is done by the test."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,6 +40,7 @@ from shared.schemas import (
 )
 from shared.settings import AuthSettings, LimitSettings, RedisSettings, S3Settings, Settings
 from shared.storage import MemoryStore
+from tests.unit.gateway.served import Running, start
 
 PREFIX = "test:"
 MODEL = Model(name="sface", digest="d1")
@@ -222,3 +223,11 @@ def staff(galleries: GalleryStore) -> str:
     )
     galleries.put_template("default", "staff", template)
     return "staff"
+
+
+@pytest.fixture(scope="module")
+def server(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    running = start(tmp_path_factory.mktemp("server"), redis_url)
+    yield running
+    running.process.terminate()
+    assert running.process.wait(10) == 0

@@ -23,18 +23,10 @@ from shared.storage import MemoryStore
 from tests.integration.batch_work import item
 from tests.server_sent_events import EventReader
 from tests.unit.gateway.conftest import PREFIX, Api
-from tests.unit.gateway.test_server import Running, start
+from tests.unit.gateway.served import Running
 
 PAYLOAD = ComparisonPayload(image_a_key="a", image_b_key="b", model=Model(name="m", digest="d"), policy="p")
 FAULT = JobError(code="fault", detail="broke")
-
-
-@pytest.fixture(scope="module")
-def server(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    running = start(tmp_path_factory.mktemp("server"), redis_url)
-    yield running
-    running.process.terminate()
-    assert running.process.wait(10) == 0
 
 
 @pytest.fixture

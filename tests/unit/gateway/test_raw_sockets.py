@@ -9,17 +9,9 @@ from contextlib import ExitStack
 import httpx
 import pytest
 
-from tests.unit.gateway.test_server import Running, connect, start
+from tests.unit.gateway.served import Running, connect
 
 KINDS = ("application/json", "multipart/form-data; boundary=x")
-
-
-@pytest.fixture(scope="module")
-def server(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    running = start(tmp_path_factory.mktemp("server"), redis_url)
-    yield running
-    running.process.terminate()
-    assert running.process.wait(10) == 0
 
 
 @pytest.fixture(autouse=True)

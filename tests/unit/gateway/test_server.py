@@ -1,6 +1,5 @@
 """The gateway under gunicorn, over real sockets: large bodies, streams, shutdown, log, entry point."""
 
-import json
 import os
 import signal
 import socket
@@ -10,60 +9,16 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
+from shared.embedded.ports import free_ports
 from tests.unit.gateway.conftest import PHOTO
+from tests.unit.gateway.served import Running, connect, start
 
-SCRIPT = Path(__file__).with_name("serve_in_memory.py")
 MEBIBYTE = 2**20
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@dataclass
-class Running:
-    process: subprocess.Popen[bytes]
-    url: str
-    token: str
-    log: Path
-
-    def lines(self) -> list[dict[str, object]]:
-        return [json.loads(line) for line in self.log.read_text().splitlines()]
-
-
-def start(folder: Path, redis_url: str) -> Running:
-    port, key_file, log = free_port(), folder / "key", folder / "log"
-    url = f"http://127.0.0.1:{port}"
-    with log.open("wb") as output:
-        command = [sys.executable, str(SCRIPT), str(port), redis_url, str(key_file)]
-        process = subprocess.Popen(command, stdout=output, stderr=output)
-    until = time.monotonic() + 60
-    while time.monotonic() < until and process.poll() is None:
-        try:
-            httpx.get(f"{url}/healthz", timeout=2).raise_for_status()
-        except httpx.HTTPError:
-            time.sleep(0.05)
-        else:
-            return Running(process, url, key_file.read_text(), log)
-    process.kill()
-    process.wait()
-    raise AssertionError(log.read_text())
-
-
-@pytest.fixture(scope="module")
-def server(redis_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    running = start(tmp_path_factory.mktemp("server"), redis_url)
-    yield running
-    running.process.terminate()
-    assert running.process.wait(10) == 0
 
 
 @pytest.fixture
@@ -116,10 +71,6 @@ def test_a_large_body_for_a_route_that_is_not_there_gets_its_answer(http: httpx.
 def test_a_body_without_a_key_gets_its_answer(http: httpx.Client) -> None:
     answer = http.post("/v1/comparisons", content=bytes(20 * MEBIBYTE), headers={"Authorization": ""})
     assert answer.status_code == 401
-
-
-def connect(server: Running) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", int(server.url.rsplit(":", 1)[1])), timeout=30)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +190,7 @@ ENVIRONMENT = {
 def test_what_makes_a_start_impossible_is_one_line(changes: dict[str, str | None], words: str) -> None:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("LIKENESS_")}
     settings = {name: value for name, value in {**ENVIRONMENT, **changes}.items() if value is not None}
-    command = [sys.executable, "-m", "gateway", "--port", str(free_port())]
+    command = [sys.executable, "-m", "gateway", "--port", str(free_ports(1)[0])]
     done = subprocess.run(command, env={**kept, **settings}, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     (line,) = done.stderr.strip().splitlines()

@@ -74,7 +74,7 @@ def test_who_has_expired_goes_and_the_others_stay(
     retention.run()
     retention.run()
     assert objects_of(store, "ada") == []
-    assert [person.id for person in galleries.list_persons(TENANT, GALLERY)] == ["bob", "cyd"]
+    assert [person.id for person in galleries.persons_there(TENANT, GALLERY)] == ["bob", "cyd"]
     assert len(list(store.keys("expiring/"))) == 1
     (told,) = Outbox(redis, PREFIX).read(Reader.AUDIT)
     assert (told.kind, told.actor, told.data["uid"], told.data["reason"]) == ("person.expired", "", uid, "expired")
@@ -88,7 +88,7 @@ def test_a_date_that_was_put_off_or_removed_holds(galleries: GalleryStore, reten
     enrol(galleries, "bob", expires_in=0.2)
     galleries.update_person(TENANT, GALLERY, "bob", lambda bob: bob.model_copy(update={"expires_at": None}))
     retention.run()
-    assert [person.id for person in galleries.list_persons(TENANT, GALLERY)] == ["ada", "bob"]
+    assert [person.id for person in galleries.persons_there(TENANT, GALLERY)] == ["ada", "bob"]
 
 
 def test_a_mark_that_is_left_over_harms_nobody(
