@@ -1,7 +1,7 @@
 """How end-to-end tests reach the whole system; tests/live_stack.py starts it."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 import httpx
@@ -19,16 +19,34 @@ from shared.settings import RedisSettings, S3Settings
 PHOTOS = Path(__file__).parents[1] / "data" / "faces"
 
 
+def key_of(s3: S3Store, tenant: str, scopes: Collection[Scope] = frozenset(Scope)) -> str:
+    token = KeyStore(s3, cache_seconds=0).create(tenant, set(scopes))
+    assert token is not None
+    return token
+
+
 @pytest.fixture
-def client(stack: StackInfo) -> Iterator[Client]:
-    with Client(stack.url, stack.api_key) as opened:
+def api_key(stack: StackInfo) -> str:
+    """Whose key `client` and `http` carry; a module may say otherwise."""
+    return stack.api_key
+
+
+@pytest.fixture
+def tenant() -> str:
+    """A new one, in which nothing has happened yet."""
+    return f"tenant-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture
+def client(stack: StackInfo, api_key: str) -> Iterator[Client]:
+    with Client(stack.url, api_key) as opened:
         yield opened
 
 
 @pytest.fixture
-def http(stack: StackInfo) -> Iterator[httpx.Client]:
+def http(stack: StackInfo, api_key: str) -> Iterator[httpx.Client]:
     """The bare HTTP API, for what the client would not let through."""
-    headers = {"Authorization": f"Bearer {stack.api_key}"}
+    headers = {"Authorization": f"Bearer {api_key}"}
     with httpx.Client(base_url=stack.url, headers=headers, timeout=60) as opened:
         yield opened
 
@@ -49,9 +67,7 @@ def restricted(stack: StackInfo, s3: S3Store) -> Restricted:
     """A client whose key has these scopes only."""
 
     def make(scopes: set[str]) -> Client:
-        token = KeyStore(s3, cache_seconds=0).create("default", {Scope(scope) for scope in scopes})
-        assert token is not None
-        return Client(stack.url, token)
+        return Client(stack.url, key_of(s3, "default", {Scope(scope) for scope in scopes}))
 
     return make
 

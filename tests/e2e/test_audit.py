@@ -1,17 +1,14 @@
 """The audit of the whole system: what was done shows within seconds, and what somebody does to the log is found."""
 
 import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
-from gateway.auth import KeyStore, Scope
-from shared.embedded.stack import StackInfo
 from shared.s3_store import S3Store
-from tests.e2e.conftest import PHOTOS
+from tests.e2e.conftest import PHOTOS, key_of
 
 SOON_S = 10.0
 
@@ -19,17 +16,15 @@ Entry = dict[str, Any]
 
 
 @pytest.fixture
-def tenant() -> str:
-    """A new one, whose log this test may spoil."""
-    return f"audited-{uuid.uuid4().hex[:8]}"
+def api_key(s3: S3Store, tenant: str) -> str:
+    """Of a tenant of its own, whose log a test may spoil."""
+    return key_of(s3, tenant)
 
 
 @pytest.fixture
-def http(stack: StackInfo, s3: S3Store, tenant: str) -> Iterator[httpx.Client]:
-    token = KeyStore(s3, cache_seconds=0).create(tenant, set(Scope))
-    headers = {"Authorization": f"Bearer {token}", "Prefer": "wait=30"}
-    with httpx.Client(base_url=stack.url, headers=headers, timeout=60) as opened:
-        yield opened
+def http(http: httpx.Client) -> httpx.Client:
+    http.headers["Prefer"] = "wait=30"
+    return http
 
 
 def done(answer: httpx.Response) -> Entry:

@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from gateway.auth import KeyStore, Scope
+from gateway.auth import Scope
 from shared.embedded.stack import StackInfo
 from shared.errors import JobFinished
 from shared.jobs import JobStore
 from shared.queue import connect
+from shared.s3_store import S3Store
 from shared.settings import JobSettings, RedisSettings
-from shared.storage import ObjectStore
+from tests.e2e.conftest import key_of
 
 HERE = Path(__file__).parent
 TENANT = "contract"
@@ -27,11 +28,9 @@ SEED = "20261122"  # what was right yesterday is right today; change it to look 
 
 
 @pytest.fixture
-def key(s3: ObjectStore) -> str:
+def key(s3: S3Store) -> str:
     """Of a tenant of its own, which may do everything there."""
-    token = KeyStore(s3, cache_seconds=0).create(TENANT, set(Scope) - {Scope.TENANTS})
-    assert token is not None
-    return token
+    return key_of(s3, TENANT, set(Scope) - {Scope.TENANTS})
 
 
 @pytest.fixture

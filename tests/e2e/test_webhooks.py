@@ -14,8 +14,15 @@ from standardwebhooks import Webhook
 
 from gateway.client import Client
 from shared.embedded.stack import Stack
-from tests.e2e.conftest import PHOTOS
+from shared.s3_store import S3Store
+from tests.e2e.conftest import PHOTOS, key_of
 from tests.receivers import Answer, Received, Receiver, receiving
+
+
+@pytest.fixture
+def api_key(s3: S3Store, tenant: str) -> str:
+    """Of a tenant of its own: nobody here is told of what other tests have left running."""
+    return key_of(s3, tenant)
 
 
 @pytest.fixture
