@@ -12,13 +12,10 @@ from werkzeug.routing import BaseConverter
 
 from gateway import (
     audit,
-    batches,
     calibrations,
     console_routes,
-    cross_origin,
     detections,
     docs,
-    enrolment_batches,
     erasures,
     errors,
     evaluations,
@@ -26,17 +23,12 @@ from gateway import (
     face_models,
     feedback,
     galleries,
-    gatekeeper,
     health,
-    idempotency,
     jobs,
     keys,
     liveness,
-    memory_budget,
     merges,
     migrations,
-    openapi,
-    parting,
     persons,
     recognitions,
     styles,
@@ -47,9 +39,12 @@ from gateway import (
     visualisations,
     webhooks,
 )
+from gateway.batches import enrolment_routes
+from gateway.batches import routes as batch_routes
 from gateway.context import EXTENSION, Context, Services
-from gateway.event_streams import Seats
-from gateway.operations import operation_of
+from gateway.http import cross_origin, gatekeeper, idempotency, memory_budget, openapi, parting
+from gateway.http.event_streams import Seats
+from gateway.http.operations import operation_of
 from gateway.uploads import Uploads
 from shared.settings import Settings
 
@@ -133,8 +128,8 @@ def create_app(settings: Settings, services: Services) -> APIFlask:
         trainings,
         liveness,
         stylizations,
-        batches,
-        enrolment_batches,
+        batch_routes,
+        enrolment_routes,
         styles,
         visualisations,
         webhooks,

@@ -11,12 +11,12 @@ from pydantic import Field
 
 from gateway.audit_csv import CSV, lines
 from gateway.auth import Scope
-from gateway.bodies import Body, read_query
 from gateway.context import caller, services
 from gateway.errors import VerificationUnderWay
-from gateway.operations import Operation, operation
-from gateway.responses import Document, document
-from shared.audit import AuditQuery
+from gateway.http.bodies import Body, read_query
+from gateway.http.operations import Operation, operation
+from gateway.http.responses import Document, document
+from shared.audit.log import AuditQuery
 from shared.errors import NotFound
 from shared.schemas import AuditEntry, AuditVerification, Id
 from shared.schemas.texts import Moment

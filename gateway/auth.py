@@ -22,7 +22,7 @@ from pathlib import Path
 from gateway.errors import ApiKeyNotFound, Forbidden, LastAdminKey, Unauthorized
 from shared.errors import ConfigurationError, ObjectNotFound
 from shared.schemas import Id, Message
-from shared.storage import ObjectStore
+from shared.storage.store import ObjectStore
 
 PREFIX = "keys/"
 TOKEN_ID = re.compile(r"[a-z0-9]{1,32}")

@@ -7,11 +7,11 @@ from flask import Response
 from pydantic import Field, model_validator
 
 from gateway.auth import PEOPLE, Scope
-from gateway.bodies import Body, OptionalArchiveFile, read_body
 from gateway.context import caller, context, services
-from gateway.operations import Operation, accepts_job, operation
+from gateway.http.bodies import Body, OptionalArchiveFile, read_body
+from gateway.http.operations import Operation, accepts_job, operation
+from gateway.http.responses import Document, accept, document
 from gateway.policies import GENERAL, policy_of
-from gateway.responses import Document, accept, document
 from gateway.telling import tell
 from shared.errors import CalibrationNotFound, Conflict, InvalidField
 from shared.schemas import Calibration, CalibrationPayload, Gallery, Id, JobType, PolicyKind, Priority

@@ -6,30 +6,30 @@ from typing import TYPE_CHECKING, cast
 
 from flask import current_app, g
 
-from gateway.single_flight import SingleFlight
+from gateway.http.single_flight import SingleFlight
 from shared.attempts import Attempts
-from shared.audit import AuditLog
-from shared.batches import BatchStore
-from shared.deliveries import DeliveryStore
-from shared.eraser import Eraser
-from shared.erasure_replay import Replayer
+from shared.audit.log import AuditLog
+from shared.batches.records import BatchStore
+from shared.erasures.eraser import Eraser
+from shared.erasures.replay import Replayer
 from shared.face_models import FaceModelStore
-from shared.feedback import FeedbackStore
-from shared.gallery_store import GalleryStore
+from shared.galleries.feedback import FeedbackStore
+from shared.galleries.store import GalleryStore
 from shared.jobs import JobStore, NewJob
 from shared.liveness_sessions import LivenessSessions
 from shared.outbox import Outbox
 from shared.presence import Presence
 from shared.settings import Settings
-from shared.storage import ObjectStore
+from shared.storage.store import ObjectStore
 from shared.styles import StyleLibrary
-from shared.webhooks import WebhookStore
+from shared.webhooks.deliveries import DeliveryStore
+from shared.webhooks.subscriptions import WebhookStore
 
 if TYPE_CHECKING:
     from gateway.auth import ApiKey, KeyStore
-    from gateway.event_streams import Seats
-    from gateway.idempotency import IdempotencyStore
-    from gateway.rates import Rates
+    from gateway.http.event_streams import Seats
+    from gateway.http.idempotency import IdempotencyStore
+    from gateway.http.rates import Rates
     from gateway.upload_store import UploadStore
     from gateway.uploads import Uploads
 

@@ -4,11 +4,11 @@ from apiflask import APIBlueprint
 from flask import Response
 
 from gateway.auth import Scope
-from gateway.bodies import Body, ImageFile, read_body
 from gateway.context import context
-from gateway.operations import accepts_job
+from gateway.http.bodies import Body, ImageFile, read_body
+from gateway.http.operations import accepts_job
+from gateway.http.responses import accept
 from gateway.policies import Thorough
-from gateway.responses import accept
 from shared.schemas import DetectionPayload, JobType, Priority
 
 blueprint = APIBlueprint("detections", __name__, url_prefix="/v1/detections")

@@ -7,12 +7,12 @@ from flask import Response
 from pydantic import ValidationError
 
 from gateway.auth import Scope
-from gateway.bodies import Body, LogFile, read_body
 from gateway.context import caller, request_id, services
-from gateway.operations import Operation, operation
-from gateway.responses import document
-from shared.erasure_replay import ReplayReport
-from shared.erasures import Erasure
+from gateway.http.bodies import Body, LogFile, read_body
+from gateway.http.operations import Operation, operation
+from gateway.http.responses import document
+from shared.erasures.log import Erasure
+from shared.erasures.replay import ReplayReport
 from shared.errors import InvalidErasureLog
 
 blueprint = APIBlueprint("erasures", __name__, url_prefix="/v1/erasures")

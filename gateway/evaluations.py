@@ -5,10 +5,10 @@ from flask import Response
 from pydantic import Field
 
 from gateway.auth import Scope
-from gateway.bodies import Body, OptionalArchiveFile, OptionalPairsFile, read_body
 from gateway.context import caller, context, services
-from gateway.operations import accepts_job
-from gateway.responses import accept
+from gateway.http.bodies import Body, OptionalArchiveFile, OptionalPairsFile, read_body
+from gateway.http.operations import accepts_job
+from gateway.http.responses import accept
 from shared.schemas import EvaluationPayload, JobType, Priority
 
 blueprint = APIBlueprint("evaluations", __name__, url_prefix="/v1/galleries/<id:gallery>/evaluations")

@@ -9,18 +9,18 @@ from apiflask import APIBlueprint
 from flask import Response
 
 from gateway.auth import Scope
-from gateway.bodies import Body, ExportFile, read_body
 from gateway.context import caller, services
-from gateway.operations import Operation, accepts_job, operation
-from gateway.references import File, StoredFile
-from gateway.responses import accept
+from gateway.http.bodies import Body, ExportFile, read_body
+from gateway.http.operations import Operation, accepts_job, operation
+from gateway.http.references import File, StoredFile
+from gateway.http.responses import accept
 from gateway.telling import tell
-from shared import exports
 from shared.errors import ModelMismatch
-from shared.exports import GalleryLine
-from shared.gallery_store import GalleryStore
-from shared.object_file import open_object
+from shared.galleries import exports
+from shared.galleries.exports import GalleryLine
+from shared.galleries.store import GalleryStore
 from shared.schemas import Gallery, GalleryRules, ImportPayload, JobType, OnConflict, Priority
+from shared.storage.object_file import open_object
 
 blueprint = APIBlueprint("exports", __name__, url_prefix="/v1/galleries/<id:gallery>")
 

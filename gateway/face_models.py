@@ -5,10 +5,10 @@ from flask import Response
 from pydantic import Field
 
 from gateway.auth import Scope
-from gateway.bodies import Body, ManifestFile, WeightsFile, read_body
 from gateway.context import caller, services
-from gateway.operations import Operation, accepts_job, operation
-from gateway.responses import Document, accept, document
+from gateway.http.bodies import Body, ManifestFile, WeightsFile, read_body
+from gateway.http.operations import Operation, accepts_job, operation
+from gateway.http.responses import Document, accept, document
 from shared.errors import ModelInUse
 from shared.ml.face.catalogue import ModelCard
 from shared.schemas import JobType, Priority, RegistrationPayload

@@ -9,14 +9,14 @@ from flask import Response
 from pydantic import Field
 
 from gateway.auth import Scope
-from gateway.bodies import Body, read_body, read_query
 from gateway.context import caller, services
+from gateway.http.bodies import Body, read_body, read_query
+from gateway.http.operations import Operation, operation
+from gateway.http.responses import Document, document
 from gateway.jobs import SCOPES
-from gateway.operations import Operation, operation
-from gateway.responses import Document, document
 from gateway.telling import tell
 from shared.errors import Conflict, InvalidField, JobNotFound, PersonChanged, PersonNotFound
-from shared.feedback import Feedback, FeedbackKind
+from shared.galleries.feedback import Feedback, FeedbackKind
 from shared.ml.face.verification import Verdict
 from shared.schemas import Id, Job, JobStatus, JobType, PolicyKind, RecognitionResult, VerificationResult
 

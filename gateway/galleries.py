@@ -10,11 +10,11 @@ from flask import Response
 from pydantic import Field
 
 from gateway.auth import PEOPLE, Scope
-from gateway.bodies import JSON_OBJECT, Body, read_body
 from gateway.context import caller, services
-from gateway.operations import Operation, operation
+from gateway.http.bodies import JSON_OBJECT, Body, read_body
+from gateway.http.operations import Operation, operation
+from gateway.http.responses import Document, document
 from gateway.policies import check_policy, policy_of
-from gateway.responses import Document, document
 from gateway.telling import tell
 from shared.errors import GalleryExists, GalleryNotFound, InvalidField
 from shared.ml.face.catalogue import DEFAULT_MODEL

@@ -9,13 +9,13 @@ from flask import Response
 from pydantic import Field
 
 from gateway.auth import Scope
-from gateway.bodies import read_query
 from gateway.context import caller, context, services
-from gateway.downloads import stored
-from gateway.event_streams import EVENT_STREAM, Story, stream
-from gateway.operations import Operation, operation
-from gateway.paging import TimePage, read_page
-from gateway.responses import (
+from gateway.http.bodies import read_query
+from gateway.http.downloads import stored
+from gateway.http.event_streams import EVENT_STREAM, Story, stream
+from gateway.http.operations import Operation, operation
+from gateway.http.paging import TimePage, read_page
+from gateway.http.responses import (
     REPORT_FILES,
     Document,
     JobDocument,
@@ -26,7 +26,7 @@ from gateway.responses import (
 )
 from shared.errors import Conflict, ObjectNotFound
 from shared.schemas import Id, Job, JobStatus, JobType, StylizationResult
-from shared.storage import image_key, preview_key, report_key
+from shared.storage.store import image_key, preview_key, report_key
 
 blueprint = APIBlueprint("jobs", __name__, url_prefix="/v1/jobs")
 

@@ -15,11 +15,11 @@ from flask import Response
 from pydantic import Field, StringConstraints, model_validator
 
 from gateway.auth import ApiKey, Role, Scope
-from gateway.bodies import TEXTS, Body, read_body, read_query
 from gateway.context import caller, services
 from gateway.errors import ApiKeyNotFound, Forbidden
-from gateway.operations import Operation, operation
-from gateway.responses import Document, document, optional
+from gateway.http.bodies import TEXTS, Body, read_body, read_query
+from gateway.http.operations import Operation, operation
+from gateway.http.responses import Document, document, optional
 from gateway.telling import tell_of
 from shared.errors import InvalidField
 from shared.schemas import Id

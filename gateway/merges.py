@@ -5,12 +5,12 @@ from flask import Response, g
 from pydantic import Field
 
 from gateway.auth import Scope
-from gateway.bodies import Body, read_body
 from gateway.context import caller, request_id, services
-from gateway.operations import Operation, operation
+from gateway.http.bodies import Body, read_body
+from gateway.http.operations import Operation, operation
+from gateway.http.responses import document
 from gateway.persons import PersonWithFaces, with_faces
-from gateway.responses import document
-from shared.merging import Asked, Merger
+from shared.galleries.merging import Asked, Merger
 from shared.ml.face.verification import verification_profile
 from shared.schemas import EnrolmentWarning, Gallery, Id
 

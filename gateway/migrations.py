@@ -14,10 +14,10 @@ from flask import Response
 from pydantic import Field
 
 from gateway.auth import Scope
-from gateway.bodies import Body, ImageFile, read_body
 from gateway.context import caller, context, services
-from gateway.operations import Operation, accepts_job, operation
-from gateway.responses import Document, accept, document
+from gateway.http.bodies import Body, ImageFile, read_body
+from gateway.http.operations import Operation, accepts_job, operation
+from gateway.http.responses import Document, accept, document
 from gateway.telling import tell
 from shared.errors import Conflict, MigrationIncomplete, MigrationNotFound, MigrationUnderWay
 from shared.jobs import NewJob

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from gateway.bodies import JSON_LIST, JSON_OBJECT, Body
-from gateway.responses import Document
+from gateway.http.bodies import JSON_LIST, JSON_OBJECT, Body
+from gateway.http.responses import Document
 from shared.errors import InvalidField
 from shared.schemas import Consent, Person
 from shared.schemas.texts import Attributes, Groups, Moment, Tags, Text

@@ -7,19 +7,19 @@ from flask import Response
 from pydantic import Field
 
 from gateway.auth import PEOPLE, Scope
-from gateway.bodies import Body, ImageFile, read_body, read_query
 from gateway.context import caller, context, request_id, services
-from gateway.operations import Operation, accepts_job, operation
+from gateway.http.bodies import Body, ImageFile, read_body, read_query
+from gateway.http.operations import Operation, accepts_job, operation
+from gateway.http.responses import Document, accept, document
 from gateway.person_fields import PersonDocument, PersonFields, changed, view
 from gateway.policies import Device
-from gateway.responses import Document, accept, document
 from gateway.telling import tell
-from shared.eraser import ErasureReport
-from shared.erasures import ErasureReason
+from shared.erasures.eraser import ErasureReport
+from shared.erasures.log import ErasureReason
 from shared.errors import PersonNotFound
-from shared.gallery_store import Template
+from shared.galleries.persons import PersonQuery
+from shared.galleries.store import Template
 from shared.jobs import NewJob
-from shared.persons import PersonQuery
 from shared.schemas import EnrolmentPayload, Gallery, Id, JobType, Person, Priority
 from shared.schemas.texts import Label, Text
 

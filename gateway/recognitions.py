@@ -5,9 +5,10 @@ from flask import Response
 from pydantic import Field
 
 from gateway.auth import Scope
-from gateway.bodies import Body, ImageFile, read_body
 from gateway.context import caller, context, services
-from gateway.operations import accepts_job
+from gateway.http.bodies import Body, ImageFile, read_body
+from gateway.http.operations import accepts_job
+from gateway.http.responses import accept
 from gateway.policies import (
     Device,
     IdentificationPolicy,
@@ -17,7 +18,6 @@ from gateway.policies import (
     check_liveness,
     choose_policy,
 )
-from gateway.responses import accept
 from shared.schemas import JobType, LivenessRequirement, PolicyKind, Priority, RecognitionPayload
 
 blueprint = APIBlueprint("recognitions", __name__, url_prefix="/v1/galleries/<id:gallery>/recognitions")

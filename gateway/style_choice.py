@@ -6,8 +6,8 @@ from typing import Annotated, Self, TypeVar
 
 from pydantic import Field, model_validator
 
-from gateway.bodies import JSON_LIST, AnyIds, AnyImageFiles, Body
 from gateway.context import caller, services
+from gateway.http.bodies import JSON_LIST, AnyIds, AnyImageFiles, Body
 from gateway.style_options import ListedWeight
 from shared.errors import InvalidField
 from shared.schemas import StyleInput, StyleMode

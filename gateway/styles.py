@@ -9,11 +9,11 @@ from flask import Response
 from pydantic import Field, StringConstraints
 
 from gateway.auth import PAINTING, Scope
-from gateway.bodies import Body, ImageFile, read_body, read_query
 from gateway.context import caller, context, services
-from gateway.downloads import sent
-from gateway.operations import Operation, operation
-from gateway.responses import Document, document, optional
+from gateway.http.bodies import Body, ImageFile, read_body, read_query
+from gateway.http.downloads import sent
+from gateway.http.operations import Operation, operation
+from gateway.http.responses import Document, document, optional
 from shared.schemas import Id, StyleMode
 from shared.styles import Credits, Style, StyleKind, StylePicture
 

@@ -7,10 +7,10 @@ from flask import Response
 from pydantic import Field
 
 from gateway.auth import Scope
-from gateway.bodies import ArchiveFile, Body, read_body
 from gateway.context import context
-from gateway.operations import accepts_job
-from gateway.responses import accept
+from gateway.http.bodies import ArchiveFile, Body, read_body
+from gateway.http.operations import accepts_job
+from gateway.http.responses import accept
 from shared.ml.face.training.manifest import NAME_PATTERN
 from shared.ml.face.training.options import Mining
 from shared.schemas import JobType, Priority, TrainingPayload

@@ -9,12 +9,12 @@ from flask import Response, g
 from pydantic import Field, StringConstraints
 
 from gateway.auth import Scope
-from gateway.bodies import Body, read_body
 from gateway.context import caller, context, services
 from gateway.errors import UploadTooLarge
-from gateway.operations import Operation, operation
-from gateway.references import REFERENCE
-from gateway.responses import Document, document
+from gateway.http.bodies import Body, read_body
+from gateway.http.operations import Operation, operation
+from gateway.http.references import REFERENCE
+from gateway.http.responses import Document, document
 from shared.errors import Unavailable
 
 blueprint = APIBlueprint("uploads", __name__, url_prefix="/v1/uploads")

@@ -20,7 +20,7 @@ from gateway.errors import TooManyUploads, UploadNotFound
 from shared.errors import QueueUnavailable
 from shared.jobs import NewJob
 from shared.schemas import Message
-from shared.storage import ObjectStore, inbound_key
+from shared.storage.store import ObjectStore, inbound_key
 
 KEPT_S = 24 * 3600  # the expiry rule of the object store takes the file itself after as long
 

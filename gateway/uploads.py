@@ -9,14 +9,14 @@ from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 from gateway.errors import UploadIncomplete
-from gateway.memory_budget import MemoryBudget
-from gateway.references import File, StoredFile
+from gateway.http.memory_budget import MemoryBudget
+from gateway.http.references import File, StoredFile
 from shared import images
 from shared.errors import InvalidArchive, InvalidImage, ObjectNotFound, Unavailable
 from shared.images import ImageLimits
-from shared.object_file import open_object
 from shared.settings import LimitSettings
-from shared.storage import ObjectStore, upload_folder
+from shared.storage.object_file import open_object
+from shared.storage.store import ObjectStore, upload_folder
 
 READERS = 8  # of an archive's members at a time
 LARGEST_AT_ONCE = 4  # of batches whose body is as large as one may be

@@ -8,10 +8,11 @@ from flask import Response
 from pydantic import Field
 
 from gateway.auth import Scope
-from gateway.bodies import Body, ImageFile, read_body
 from gateway.context import caller, chosen_id, context, services
 from gateway.errors import PersonLocked
-from gateway.operations import accepts_job
+from gateway.http.bodies import Body, ImageFile, read_body
+from gateway.http.operations import accepts_job
+from gateway.http.responses import accept
 from gateway.policies import (
     ComparisonPolicy,
     Device,
@@ -22,7 +23,6 @@ from gateway.policies import (
     check_policy,
     choose_policy,
 )
-from gateway.responses import accept
 from gateway.telling import tell
 from shared.ml.face.catalogue import DEFAULT_MODEL
 from shared.ml.face.verification import DEFAULT_VERIFICATION

@@ -7,10 +7,10 @@ from flask import Response
 from pydantic import AfterValidator, Field, model_validator
 
 from gateway.auth import Scope
-from gateway.bodies import JSON_LIST, Body, PicturesFile, read_body
 from gateway.context import context
-from gateway.operations import accepts_job
-from gateway.responses import accept
+from gateway.http.bodies import JSON_LIST, Body, PicturesFile, read_body
+from gateway.http.operations import accepts_job
+from gateway.http.responses import accept
 from shared.errors import InvalidField
 from shared.ml.style.options import LAYERS, Method, check_layers
 from shared.schemas import JobType, Priority, VisualisationKind, VisualisationPayload

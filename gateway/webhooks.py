@@ -10,16 +10,16 @@ from flask import Response
 from pydantic import BeforeValidator, Field
 
 from gateway.auth import Scope
-from gateway.bodies import TEXTS, Body, read_body
 from gateway.context import caller, context, services
-from gateway.operations import Operation, operation
-from gateway.paging import TimePage, read_page
-from gateway.responses import Document, document, optional
+from gateway.http.bodies import TEXTS, Body, read_body
+from gateway.http.operations import Operation, operation
+from gateway.http.paging import TimePage, read_page
+from gateway.http.responses import Document, document, optional
 from shared.errors import InvalidField, QueueFull, WebhookDisabled
 from shared.schemas import Delivery, DeliveryState, Webhook, WebhookEvent, WebhookStatus
-from shared.webhook_messages import message
-from shared.webhook_targets import MOST_CHARACTERS, TargetPolicy
-from shared.webhooks import WebhookStore
+from shared.webhooks.messages import message
+from shared.webhooks.subscriptions import WebhookStore
+from shared.webhooks.targets import MOST_CHARACTERS, TargetPolicy
 
 blueprint = APIBlueprint("webhooks", __name__, url_prefix="/v1/webhooks")
 

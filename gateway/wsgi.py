@@ -9,24 +9,24 @@ from redis import Redis
 from gateway.app import create_app
 from gateway.auth import KeyStore, hand_over_first_key
 from gateway.context import Services
-from gateway.idempotency import IdempotencyStore
-from gateway.rates import Rates
+from gateway.http.idempotency import IdempotencyStore
+from gateway.http.rates import Rates
 from gateway.upload_store import UploadStore
 from shared import styles
 from shared.attempts import Attempts
-from shared.audit import AuditLog
-from shared.batches import BatchStore
-from shared.deliveries import DeliveryStore
-from shared.gallery_store import GalleryStore
+from shared.audit.log import AuditLog
+from shared.batches.records import BatchStore
+from shared.erasures.keepers import make_eraser
+from shared.galleries.store import GalleryStore
 from shared.jobs import JobStore
-from shared.keepers import make_eraser
 from shared.liveness_sessions import LivenessSessions
 from shared.outbox import Outbox
 from shared.presence import Presence
 from shared.queue import Publish, celery_app, connect, publisher
-from shared.s3_store import S3Store
 from shared.settings import Settings
-from shared.storage import ObjectStore
+from shared.storage.s3_store import S3Store
+from shared.storage.store import ObjectStore
+from shared.webhooks.deliveries import DeliveryStore
 
 
 def prepare(settings: Settings) -> None:

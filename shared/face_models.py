@@ -11,7 +11,7 @@ from shared.errors import ModelExists, ModelNotFound, ObjectNotFound, UnknownMod
 from shared.ml.face.catalogue import CATALOGUE, DEFAULT_MODEL, ModelCard, OperatingPoint
 from shared.ml.face.training.manifest import MANIFEST_FILE, MODEL_FILE, Manifest
 from shared.schemas import Model
-from shared.storage import ObjectStore
+from shared.storage.store import ObjectStore
 
 
 class FaceModelStore:

@@ -23,7 +23,7 @@ from redis.exceptions import RedisError
 from shared.errors import QueueUnavailable
 from shared.schemas import Message
 
-MOST_ENTRIES = 200_000  # 1.7 KB each, more for photos of many people; also what jobs.lua and batches.lua keep to
+MOST_ENTRIES = 200_000  # 1.7 KB each, more for photos of many people; also what our Lua scripts keep to
 LAST_S = 253_402_300_800.0  # the year 10000
 LATEST_S = 86_400.0  # so long is waited for readers other than the audit
 JOB = "job"

@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.errors import ConfigurationError
 from shared.images import ImageLimits
-from shared.webhook_settings import WebhookSettings
+from shared.webhooks.settings import WebhookSettings
 
 PLACEHOLDERS = frozenset({"", "changeme", "change-me", "minioadmin", "password", "secret", "admin"})
 

@@ -30,7 +30,7 @@ from shared.errors import ObjectNotFound, StyleNotFound, StyleShared, TooManySty
 from shared.images import ImageLimits
 from shared.ml.style.looks import LOOKS
 from shared.schemas import Id, Message, StyleMode
-from shared.storage import ObjectStore
+from shared.storage.store import ObjectStore
 
 THUMBNAIL_SIDE = 256  # px
 LEAST_SIDE = 64  # px: below it there is no texture to take over

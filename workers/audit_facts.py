@@ -10,13 +10,13 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.audit_chain import canonical
-from shared.eraser import ERASING, Erasing
+from shared.audit.chain import canonical
+from shared.erasures.eraser import ERASING, Erasing
 from shared.errors import ObjectNotFound
-from shared.gallery_store import GalleryStore
+from shared.galleries.store import GalleryStore
 from shared.outbox import JOB, UNREADABLE, Occurrence
 from shared.schemas import ID_PATTERN, AuditFact, JobStatus, JobType, Person
-from shared.storage import ObjectStore
+from shared.storage.store import ObjectStore
 
 NOT_AUDITED = frozenset({JobType.DETECTION, JobType.STYLIZATION, JobType.VISUALISATION})  # concern nobody in particular
 # Beside whole numbers: identifiers, and names of fields and choices.

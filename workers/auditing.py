@@ -1,4 +1,4 @@
-"""The audit's writer: what the outbox tells goes into the log of its tenant, once (shared/audit.py says how)."""
+"""The audit's writer: what the outbox tells goes into the log of its tenant, once (shared/audit/log.py says how)."""
 
 import re
 import threading
@@ -9,12 +9,12 @@ from enum import Enum, auto
 
 import structlog
 
-from shared.audit import AuditLog
+from shared.audit.log import AuditLog
 from shared.errors import Unavailable
-from shared.gallery_store import GalleryStore
+from shared.galleries.store import GalleryStore
 from shared.outbox import Occurrence, Outbox, Reader
 from shared.schemas import ID_PATTERN, AuditFact
-from shared.storage import ObjectStore
+from shared.storage.store import ObjectStore
 from workers.audit_facts import People, facts_of
 
 log = structlog.get_logger("audit")

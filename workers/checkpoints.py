@@ -9,7 +9,7 @@ import structlog
 
 from shared.errors import ObjectNotFound, Unavailable
 from shared.schemas import Job
-from shared.storage import ObjectStore, upload_folder
+from shared.storage.store import ObjectStore, upload_folder
 
 log = structlog.get_logger("worker")
 

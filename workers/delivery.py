@@ -16,8 +16,8 @@ import certifi
 import httpcore
 
 from shared.errors import ForbiddenTarget, InvalidField
-from shared.webhook_settings import WebhookSettings
-from shared.webhook_targets import Target, TargetPolicy
+from shared.webhooks.settings import WebhookSettings
+from shared.webhooks.targets import Target, TargetPolicy
 
 READ_BYTES = 4096
 EXCERPT_CHARACTERS = 200

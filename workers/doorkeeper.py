@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from shared.access import Outcome, decide, denial_of_face
 from shared.errors import PersonNotFound
-from shared.gallery_store import GalleryStore
+from shared.galleries.store import GalleryStore
 from shared.ml.face.verification import Verdict
 from shared.schemas import Gallery, Person
 

@@ -14,7 +14,7 @@ from shared.errors import (
     PersonChanged,
     PersonNotFound,
 )
-from shared.gallery_store import GalleryStore, Template
+from shared.galleries.store import GalleryStore, Template
 from shared.ml.face.gallery import fuse
 from shared.ml.face.verification import (
     DEFAULT_IDENTIFICATION,

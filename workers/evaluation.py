@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from shared.errors import GalleryNotFound, InvalidField
-from shared.feedback import FeedbackStore
+from shared.galleries.feedback import FeedbackStore
 from shared.ml.face import people
 from shared.ml.face.calibration import (
     Calibrated,
@@ -25,7 +25,6 @@ from shared.ml.face.face_set import FaceSet
 from shared.ml.face.people import read_zip
 from shared.ml.face.reading import PhotoReader
 from shared.ml.face.verification import policy_name
-from shared.object_file import open_object
 from shared.schemas import (
     Calibration,
     CalibrationPayload,
@@ -39,7 +38,8 @@ from shared.schemas import (
     Model,
     PolicyKind,
 )
-from shared.storage import report_key
+from shared.storage.object_file import open_object
+from shared.storage.store import report_key
 from workers.face_models import FaceModels, ServedModel
 from workers.face_reader import FaceReader
 from workers.reports import Reports

@@ -7,7 +7,7 @@ import numpy as np
 
 from shared.access import Outcome
 from shared.errors import NoFaceEnrolled
-from shared.gallery_store import GalleryStore
+from shared.galleries.store import GalleryStore
 from shared.liveness_sessions import LivenessSessions
 from shared.ml.face import verification
 from shared.ml.face.gallery import fuse

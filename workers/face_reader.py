@@ -20,7 +20,7 @@ from shared.ml.face.quality import FaceQuality
 from shared.ml.face.refinement import refine
 from shared.ml.face.verification import Verdict
 from shared.schemas import DetectionResult, FaceBox, FaceView, Model, Quality
-from shared.storage import ObjectStore
+from shared.storage.store import ObjectStore
 from workers.face_models import Embedding, ServedModel
 from workers.models import weights_supply
 from workers.services import Services

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 import structlog
 
-from shared.batches import BatchStore, job_id
+from shared.batches.records import BatchStore, job_id
 from shared.errors import JobFinished, JobNotFound, ObjectNotFound, QueueFull, Unavailable
 from shared.jobs import JobStore, NewJob
 from shared.ml.face.verification import Verdict
@@ -31,7 +31,7 @@ from shared.schemas import (
     Priority,
     StylizationResult,
 )
-from shared.storage import ObjectStore
+from shared.storage.store import ObjectStore
 
 log = structlog.get_logger("housekeeping")
 

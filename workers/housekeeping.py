@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 import structlog
 
-from shared.audit import AuditLog
-from shared.batches import BatchStore
-from shared.erasure_replay import Replayer
+from shared.audit.log import AuditLog
+from shared.batches.records import BatchStore
+from shared.erasures.keepers import make_eraser
+from shared.erasures.replay import Replayer
 from shared.errors import Unavailable
-from shared.keepers import make_eraser
 from shared.queue import Task
-from shared.storage import upload_folder
+from shared.storage.store import upload_folder
 from workers.app import Handler
 from workers.auditing import Auditor
 from workers.feeding import Feeder

@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import IO
 
-from shared import exports
 from shared.errors import ModelMismatch
-from shared.exports import BadLine, FaceLine, PersonLine
-from shared.gallery_changes import Change, ChangeKind
-from shared.gallery_store import GalleryStore, Template
-from shared.object_file import open_object
+from shared.galleries import exports
+from shared.galleries.changes import Change, ChangeKind
+from shared.galleries.exports import BadLine, FaceLine, PersonLine
+from shared.galleries.persons import expired
+from shared.galleries.store import GalleryStore, Template
 from shared.outbox import NewOccurrence, Outbox
-from shared.persons import expired
 from shared.schemas import (
     Gallery,
     ImportPayload,
@@ -27,7 +26,8 @@ from shared.schemas import (
     Person,
     Progress,
 )
-from shared.storage import ObjectStore
+from shared.storage.object_file import open_object
+from shared.storage.store import ObjectStore
 from workers.runner import Held
 
 WRITERS = 8  # templates stored in parallel

@@ -9,7 +9,7 @@ from shared.errors import ObjectNotFound
 from shared.ml import device as devices
 from shared.ml.weights import Supply
 from shared.settings import Settings
-from shared.storage import ObjectStore
+from shared.storage.store import ObjectStore
 
 log = structlog.get_logger("worker")
 

@@ -8,7 +8,7 @@ from shared.ml.face.catalogue import CATALOGUE
 from shared.ml.face.training.manifest import Manifest
 from shared.ml.weight_registry import SFACE
 from shared.schemas import Message, Model, RegistrationPayload, RegistrationResult
-from shared.storage import ObjectStore
+from shared.storage.store import ObjectStore
 from workers.face_models import FaceModels
 from workers.runner import Held
 

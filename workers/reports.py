@@ -6,7 +6,7 @@ Why reports may only raise a threshold is derived in shared/ml/face/calibration.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from shared.feedback import Feedback, FeedbackKind
+from shared.galleries.feedback import Feedback, FeedbackKind
 from shared.ml.face.calibration import Thresholds, just_above
 from shared.ml.face.catalogue import ModelCard
 from shared.schemas import FeedbackUse, Gallery, PolicyKind

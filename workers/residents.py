@@ -16,10 +16,10 @@ import numpy.typing as npt
 import torch
 
 from shared.errors import FaceNotFound, GalleryNotFound, ModelMismatch, PersonNotFound
-from shared.gallery_changes import Change, ChangeKind, Position
-from shared.gallery_store import GalleryStore, Template
+from shared.galleries.changes import Change, ChangeKind, Position
+from shared.galleries.persons import expired
+from shared.galleries.store import GalleryStore, Template
 from shared.ml.face.gallery import Candidate, GalleryMatrix
-from shared.persons import expired
 from shared.schemas import Person
 
 

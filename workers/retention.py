@@ -5,15 +5,15 @@ from datetime import UTC, datetime
 
 import structlog
 
-from shared.eraser import Eraser
-from shared.erasure_replay import Replayer
-from shared.erasures import ErasureReason
+from shared.erasures.eraser import Eraser
+from shared.erasures.log import ErasureReason
+from shared.erasures.replay import Replayer
 from shared.errors import GalleryNotFound, PersonNotFound, Unavailable
-from shared.gallery_objects import EXPIRING, expiry_key
-from shared.gallery_store import GalleryStore
-from shared.persons import expired
+from shared.galleries.objects import EXPIRING, expiry_key
+from shared.galleries.persons import expired
+from shared.galleries.store import GalleryStore
 from shared.schemas import EnrolmentPayload, Job, JobStatus, JobType
-from shared.storage import ObjectStore
+from shared.storage.store import ObjectStore
 
 log = structlog.get_logger("housekeeping")
 

@@ -21,7 +21,7 @@ from shared.errors import (
 )
 from shared.jobs import Beat, JobStore
 from shared.schemas import Job, JobError, JobStatus, Message, Model, Progress
-from shared.storage import ObjectStore, upload_folder
+from shared.storage.store import ObjectStore, upload_folder
 
 log = structlog.get_logger("worker")
 

@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from celery import Celery
 from redis import Redis
 
-from shared.gallery_store import GalleryStore
+from shared.galleries.store import GalleryStore
 from shared.images import ImageLimits
 from shared.jobs import JobStore
 from shared.outbox import Outbox
 from shared.presence import Presence
 from shared.queue import celery_app, connect, publisher
-from shared.s3_store import S3Store
 from shared.settings import Settings
-from shared.storage import ObjectStore
+from shared.storage.s3_store import S3Store
+from shared.storage.store import ObjectStore
 from workers.runner import JobRunner
 
 

@@ -33,7 +33,7 @@ from shared.schemas import (
     StylizedImage,
     UsedStyle,
 )
-from shared.storage import ObjectStore, image_key
+from shared.storage.store import ObjectStore, image_key
 from shared.style_memory import Work
 from workers.app import Handler
 from workers.checkpoints import Checkpoints

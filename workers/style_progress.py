@@ -10,7 +10,7 @@ from torch import Tensor
 from shared.errors import Unavailable
 from shared.ml.style.optimisation import Step
 from shared.schemas import Progress
-from shared.storage import ObjectStore, preview_key
+from shared.storage.store import ObjectStore, preview_key
 from workers.checkpoints import Checkpoints
 from workers.runner import Held
 from workers.style_models import Glance

@@ -12,9 +12,9 @@ from shared.ml.face.training.dataset import FaceData, read_faces
 from shared.ml.face.training.session import Job, Outcome, Parts, files, tune_encoder
 from shared.ml.face.training.trainer import Event, Plan, Step
 from shared.ml.weights import SFACE, load
-from shared.object_file import open_object
 from shared.schemas import Message, Model, Progress, TrainingPayload, TrainingResult
-from shared.storage import report_key
+from shared.storage.object_file import open_object
+from shared.storage.store import report_key
 from workers.evaluation import MOST_LISTED, unusable
 from workers.face_models import FaceModels
 from workers.face_reader import FaceReader

@@ -9,7 +9,6 @@ from shared.ml.style.picture_files import PictureFile, in_zip
 from shared.ml.style.reconstruction import Kept
 from shared.ml.style.sheets import to_png
 from shared.ml.style.visualisation import Picture, ReconstructionVisualisation, UnitVisualisation, Visualised
-from shared.object_file import open_object
 from shared.queue import Task
 from shared.schemas import (
     FileProblem,
@@ -20,7 +19,8 @@ from shared.schemas import (
     VisualisationPayload,
     VisualisationResult,
 )
-from shared.storage import ObjectStore, report_key
+from shared.storage.object_file import open_object
+from shared.storage.store import ObjectStore, report_key
 from workers.app import Handler
 from workers.runner import Held
 from workers.services import Services

@@ -1,8 +1,8 @@
 """Telling receivers what happened: occurrences become deliveries, deliveries become requests.
 
-What waits lies in Redis (shared/deliveries.py), so a worker that dies loses nothing: its attempt is made again, and
-receivers know the message by its `webhook-id`. Receivers are slow, dead or hostile; none of them can hold up more than
-his own few attempts.
+What waits lies in Redis (shared/webhooks/deliveries.py), so a worker that dies loses nothing: its attempt is made
+again, and receivers know the message by its `webhook-id`. Receivers are slow, dead or hostile; none of them can hold
+up more than his own few attempts.
 """
 
 import random
@@ -13,16 +13,16 @@ from contextlib import suppress
 import structlog
 from kombu.exceptions import OperationalError
 
-from shared.deliveries import DeliveryStore, Settled, delivery_id
 from shared.errors import Unavailable, WebhookNotFound
 from shared.outbox import Occurrence, Outbox, Reader
 from shared.queue import Queue, Task, publisher
 from shared.schemas import Attempt, Delivery, DeliveryState, Webhook
-from shared.webhook_messages import told
-from shared.webhook_settings import WebhookSettings
-from shared.webhook_signing import headers
-from shared.webhook_targets import TargetPolicy
-from shared.webhooks import WebhookStore, signing_secrets
+from shared.webhooks.deliveries import DeliveryStore, Settled, delivery_id
+from shared.webhooks.messages import told
+from shared.webhooks.settings import WebhookSettings
+from shared.webhooks.signing import headers
+from shared.webhooks.subscriptions import WebhookStore, signing_secrets
+from shared.webhooks.targets import TargetPolicy
 from workers.app import Handler
 from workers.delivery import Reply, Sender
 from workers.services import Services

@@ -13,19 +13,19 @@ from tempfile import TemporaryDirectory
 from pydantic import SecretStr
 from redis import Redis
 
-from shared.audit import AuditLog, AuditQuery
-from shared.audit_objects import PACK
+from shared.audit.log import AuditLog, AuditQuery
+from shared.audit.objects import PACK
 from shared.embedded import servers
 from shared.embedded.ports import free_ports
 from shared.embedded.supervisor import Supervisor
-from shared.gallery_store import GalleryStore
+from shared.galleries.store import GalleryStore
 from shared.jobs import JobStore, NewJob
 from shared.ml.face.verification import Verdict
 from shared.outbox import Outbox
 from shared.queue import connect
-from shared.s3_store import S3Store
 from shared.schemas import AuditFact, JobType, Model, VerificationPayload, VerificationResult
 from shared.settings import JobSettings, RedisSettings, S3Settings
+from shared.storage.s3_store import S3Store
 from tests.benchmarks.timing import table
 from workers.auditing import Auditor
 

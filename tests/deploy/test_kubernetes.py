@@ -9,7 +9,7 @@ import kubernetes_validate  # type: ignore[import-untyped]  # it ships no types
 import pytest
 from pydantic.fields import FieldInfo
 
-from shared.webhook_settings import WebhookSettings
+from shared.webhooks.settings import WebhookSettings
 
 VERSIONS = ("1.25", "1.37")  # the oldest the guide promises, the newest whose schemas we have
 STORES = {"redis", "minio"}

@@ -11,10 +11,10 @@ from pydantic import SecretStr
 from gateway.auth import KeyStore, Scope
 from gateway.client import Client
 from shared.embedded.stack import StackInfo
-from shared.gallery_store import GalleryStore
+from shared.galleries.store import GalleryStore
 from shared.queue import connect
-from shared.s3_store import S3Store
 from shared.settings import RedisSettings, S3Settings
+from shared.storage.s3_store import S3Store
 
 PHOTOS = Path(__file__).parents[1] / "data" / "faces"
 

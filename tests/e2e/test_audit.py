@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.s3_store import S3Store
+from shared.storage.s3_store import S3Store
 from tests.e2e.conftest import PHOTOS, key_of
 
 SOON_S = 10.0

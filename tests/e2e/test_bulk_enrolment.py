@@ -15,8 +15,8 @@ from PIL import Image
 
 from gateway.client import Client
 from shared.embedded.stack import Stack, StackInfo
-from shared.s3_store import S3Store
-from shared.storage import BATCHES
+from shared.storage.s3_store import S3Store
+from shared.storage.store import BATCHES
 from tests.e2e.conftest import PHOTOS
 from tests.live_stack import wait_until_ready
 

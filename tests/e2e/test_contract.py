@@ -18,8 +18,8 @@ from shared.embedded.stack import StackInfo
 from shared.errors import JobFinished
 from shared.jobs import JobStore
 from shared.queue import connect
-from shared.s3_store import S3Store
 from shared.settings import JobSettings, RedisSettings
+from shared.storage.s3_store import S3Store
 from tests.e2e.conftest import key_of
 
 HERE = Path(__file__).parent

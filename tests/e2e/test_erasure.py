@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from shared.embedded.stack import Stack
-from shared.s3_store import S3Store
+from shared.storage.s3_store import S3Store
 from tests.e2e.conftest import PHOTOS
 
 MANY = 24  # so that each of the two workers has some of them

@@ -12,7 +12,7 @@ from PIL import Image, ImageFilter
 
 from gateway.client import Client, NotFound
 from shared.ml.face.catalogue import DEFAULT_MODEL
-from shared.s3_store import S3Store
+from shared.storage.s3_store import S3Store
 from tests.e2e.conftest import PHOTOS
 
 

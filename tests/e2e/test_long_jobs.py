@@ -15,7 +15,7 @@ from PIL import Image
 
 from gateway.client import Client
 from shared.embedded.stack import Stack
-from shared.s3_store import S3Store
+from shared.storage.s3_store import S3Store
 from tests.e2e.conftest import PHOTOS
 from tests.e2e.test_faults import steps_done, wait_for
 

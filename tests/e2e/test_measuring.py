@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from gateway.client import ApiError, Client
-from shared.gallery_store import GalleryStore, Template
+from shared.galleries.store import GalleryStore, Template
 from shared.ml.face.catalogue import DEFAULT_MODEL
 from tests.e2e.conftest import PHOTOS
 

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.client import ApiError, Client
 from shared.ml.face.catalogue import ACCURATE_MODEL, DEFAULT_MODEL
-from shared.s3_store import S3Store
+from shared.storage.s3_store import S3Store
 from tests.e2e.conftest import PHOTOS
 
 PEOPLE = {"obama": "obama-1.jpg", "biden": "biden.jpg", "hopper": "hopper.jpg"}

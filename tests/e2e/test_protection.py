@@ -7,7 +7,7 @@ import pytest
 
 from gateway.client import Client
 from gateway.client.documents import Enrolment
-from shared.s3_store import S3Store
+from shared.storage.s3_store import S3Store
 from tests.e2e.conftest import PHOTOS, Restricted
 
 

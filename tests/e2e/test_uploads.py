@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 
 from gateway.client import Client
-from shared.s3_store import S3Store
-from shared.storage import UPLOADS
+from shared.storage.s3_store import S3Store
+from shared.storage.store import UPLOADS
 from tests.e2e.conftest import PHOTOS
 
 BODY_LIMIT = 64 * 2**20

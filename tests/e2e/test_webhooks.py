@@ -14,7 +14,7 @@ from standardwebhooks import Webhook
 
 from gateway.client import Client
 from shared.embedded.stack import Stack
-from shared.s3_store import S3Store
+from shared.storage.s3_store import S3Store
 from tests.e2e.conftest import PHOTOS, key_of
 from tests.receivers import Answer, Received, Receiver, receiving
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared.audit import AuditLog, AuditQuery
+from shared.audit.log import AuditLog, AuditQuery
 from shared.schemas import AuditEntry, AuditFact
 
 START = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)

@@ -5,12 +5,12 @@ import sys
 
 from pydantic import SecretStr
 
-from shared.audit import AuditLog
-from shared.gallery_store import GalleryStore
+from shared.audit.log import AuditLog
+from shared.galleries.store import GalleryStore
 from shared.outbox import Outbox
 from shared.queue import connect
-from shared.s3_store import S3Store
 from shared.settings import RedisSettings, S3Settings
+from shared.storage.s3_store import S3Store
 from tests.integration.batch_work import PREFIX
 from workers.auditing import Auditor
 

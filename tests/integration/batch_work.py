@@ -4,7 +4,7 @@ from typing import cast
 
 from redis import Redis
 
-from shared.batches import BatchStore, input_key
+from shared.batches.records import BatchStore, input_key
 from shared.images import ImageFormat
 from shared.jobs import JobStore
 from shared.queue import Queue

@@ -9,17 +9,17 @@ import pytest
 from pydantic import SecretStr
 from redis import Redis
 
-from shared.audit import AuditLog
-from shared.batches import BatchStore
+from shared.audit.log import AuditLog
+from shared.batches.records import BatchStore
 from shared.embedded import servers
 from shared.embedded.ports import free_ports
 from shared.embedded.supervisor import Supervisor
 from shared.jobs import JobStore
-from shared.s3_store import S3Store
 from shared.schemas import Batch, BatchItem, StylizationPayload
 from shared.settings import S3Settings
-from shared.storage import MemoryStore
-from shared.webhook_settings import WebhookSettings
+from shared.storage.s3_store import S3Store
+from shared.storage.store import MemoryStore
+from shared.webhooks.settings import WebhookSettings
 from tests.integration.batch_work import BATCH, PREFIX, make_jobs
 from tests.integration.webhook_world import SETTINGS as WEBHOOKS
 from tests.integration.webhook_world import MakeWorld, World

@@ -6,12 +6,12 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
-from shared.audit import AuditLog, AuditQuery
-from shared.audit_chain import line, seal
-from shared.audit_objects import PACK, head_key
-from shared.s3_store import S3Store
+from shared.audit.chain import line, seal
+from shared.audit.log import AuditLog, AuditQuery
+from shared.audit.objects import PACK, head_key
 from shared.schemas import AuditHead
-from shared.storage import MemoryStore
+from shared.storage.s3_store import S3Store
+from shared.storage.store import MemoryStore
 from tests.integration.audit_facts import everything, fact, facts, ids
 from tests.integration.batch_work import PREFIX
 

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from shared.audit import AuditLog, AuditQuery
-from shared.audit_objects import PACK
+from shared.audit.log import AuditLog, AuditQuery
+from shared.audit.objects import PACK
 from shared.schemas import AuditEntry
 from tests.integration.audit_facts import START, fact, facts, ids
 

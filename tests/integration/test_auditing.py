@@ -12,15 +12,15 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from redis import Redis
 
-from shared.audit import AuditLog
-from shared.audit_objects import head_key
+from shared.audit.log import AuditLog
+from shared.audit.objects import head_key
 from shared.errors import StorageUnavailable
-from shared.gallery_store import GalleryStore
+from shared.galleries.store import GalleryStore
 from shared.outbox import NewOccurrence, Outbox, Reader
-from shared.s3_store import S3Store
 from shared.schemas import AuditFact, AuditHead
 from shared.settings import S3Settings
-from shared.storage import MemoryStore, ObjectStore
+from shared.storage.s3_store import S3Store
+from shared.storage.store import MemoryStore, ObjectStore
 from tests.integration.audit_facts import everything
 from tests.integration.batch_work import PREFIX
 from workers.auditing import GAP, MOST_AT_ONCE, Auditor

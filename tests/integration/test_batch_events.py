@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from redis import Redis
 
-from shared.batches import BatchStore
+from shared.batches.records import BatchStore
 from shared.jobs import JobStore
 from shared.outbox import Outbox, Reader
 from shared.schemas import Batch, BatchItem

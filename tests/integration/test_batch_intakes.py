@@ -5,10 +5,10 @@ import time
 import pytest
 from redis import Redis
 
-from shared.batch_intakes import ABANDONED_S
-from shared.batches import BatchStore, input_key
+from shared.batches.intakes import ABANDONED_S
+from shared.batches.records import BatchStore, input_key
 from shared.errors import QueueUnavailable
-from shared.storage import BATCHES, MemoryStore
+from shared.storage.store import BATCHES, MemoryStore
 from tests.integration.batch_work import BATCH, PREFIX, item
 from workers.feeding import Feeder
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import pytest
 from redis import Redis
 
-from shared.batch_people import ERASED, BatchPeople
-from shared.batches import BatchStore, input_key, job_id
-from shared.eraser import Subject
+from shared.batches.people import ERASED, BatchPeople
+from shared.batches.records import BatchStore, input_key, job_id
+from shared.erasures.eraser import Subject
 from shared.jobs import JobStore
 from shared.ml.face.verification import Verdict
 from shared.queue import Queue
@@ -24,7 +24,7 @@ from shared.schemas import (
     ItemStatus,
     JobType,
 )
-from shared.storage import BATCHES, MemoryStore
+from shared.storage.store import BATCHES, MemoryStore
 from tests.integration.batch_work import BATCH, CORRUPT, MODEL, PREFIX, item
 from workers.feeding import Feeder
 

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from redis import Redis
 
-from shared.batches import BatchStore, input_key
+from shared.batches.records import BatchStore, input_key
 from shared.errors import BatchFinished, BatchNotFound
 from shared.schemas import Batch, BatchStatus, ItemOutcome, ItemStatus
-from shared.storage import MemoryStore
+from shared.storage.store import MemoryStore
 from tests.integration.batch_work import BATCH, CORRUPT, DONE, PREFIX, item
 
 # --- the record ---

@@ -13,7 +13,7 @@ from shared.schemas import (
     WebhookEvent,
     WebhookStatus,
 )
-from shared.webhook_settings import WebhookSettings
+from shared.webhooks.settings import WebhookSettings
 from tests.integration.webhook_world import PREFIX, TENANT, MakeWorld, World, failing, slow
 from tests.receivers import Answer, Receiver, receiving
 

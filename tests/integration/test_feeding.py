@@ -5,12 +5,12 @@ from collections.abc import Callable
 
 from redis import Redis
 
-from shared.batches import BatchStore, input_key, job_id
+from shared.batches.records import BatchStore, input_key, job_id
 from shared.errors import QueueFull
 from shared.jobs import JobStore, NewJob
 from shared.schemas import Batch, BatchItem, BatchStatus, ItemStatus, Job
 from shared.settings import JobSettings
-from shared.storage import MemoryStore, batch_folder
+from shared.storage.store import MemoryStore, batch_folder
 from tests.integration.batch_work import (
     BATCH,
     CORRUPT,

@@ -9,11 +9,11 @@ import pytest
 from redis import Redis
 
 from shared.errors import FaceNotFound, GalleryExists, GalleryNotFound, PersonNotFound
-from shared.gallery_changes import Change, ChangeKind
-from shared.gallery_store import GalleryStore, Template
-from shared.persons import PersonQuery, Removed
-from shared.s3_store import S3Store
+from shared.galleries.changes import Change, ChangeKind
+from shared.galleries.persons import PersonQuery, Removed
+from shared.galleries.store import GalleryStore, Template
 from shared.schemas import Person
+from shared.storage.s3_store import S3Store
 
 TENANT = "acme"
 

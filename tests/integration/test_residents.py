@@ -11,11 +11,11 @@ import pytest
 import torch
 from redis import Redis
 
-from shared.erasures import Erasure, ErasureReason
+from shared.erasures.log import Erasure, ErasureReason
 from shared.errors import ModelMismatch
-from shared.gallery_changes import Change, ChangeKind
-from shared.gallery_store import GalleryStore, Template
-from shared.s3_store import S3Store
+from shared.galleries.changes import Change, ChangeKind
+from shared.galleries.store import GalleryStore, Template
+from shared.storage.s3_store import S3Store
 from workers.residents import ResidentGalleries, check_model
 
 TENANT = "acme"

@@ -11,10 +11,10 @@ import pytest
 
 from shared.embedded.ports import free_ports
 from shared.errors import ObjectNotFound, StorageUnavailable
-from shared.object_file import open_object
-from shared.s3_store import S3Store
 from shared.settings import S3Settings
-from shared.storage import MemoryStore, ObjectStore
+from shared.storage.object_file import open_object
+from shared.storage.s3_store import S3Store
+from shared.storage.store import MemoryStore, ObjectStore
 
 
 @pytest.fixture(params=["memory", "s3"])

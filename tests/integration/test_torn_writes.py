@@ -8,8 +8,8 @@ from contextlib import suppress
 import pytest
 
 from shared.errors import ObjectNotFound, StorageUnavailable
-from shared.s3_store import S3Store
 from shared.settings import S3Settings
+from shared.storage.s3_store import S3Store
 
 DATA = b"x" * 3000
 END_OF_HEADERS = b"\r\n\r\n"

@@ -15,9 +15,9 @@ from redis import Redis
 from gateway.app import create_app
 from gateway.auth import Scope
 from gateway.wsgi import assemble
-from shared.s3_store import S3Store
 from shared.settings import Downloads, RedisSettings, S3Settings, Settings
-from shared.storage import UPLOADS, image_key
+from shared.storage.s3_store import S3Store
+from shared.storage.store import UPLOADS, image_key
 from tests.integration.batch_work import MODEL, PREFIX, result
 
 Opened = Callable[[Downloads], FlaskClient]

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from shared.schemas import (
     DeliveryState,
 )
-from shared.webhook_targets import TargetPolicy
+from shared.webhooks.targets import TargetPolicy
 from tests.integration.webhook_world import TENANT, MakeWorld, World
 from tests.receivers import Answer, Received, receiving
 from workers.delivery import Sender

@@ -8,7 +8,6 @@ from redis import Redis
 from standardwebhooks import Webhook as OfficialWebhook
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from shared.deliveries import delivery_id
 from shared.jobs import JobStore, NewJob
 from shared.outbox import NewOccurrence, Reader
 from shared.schemas import (
@@ -21,7 +20,8 @@ from shared.schemas import (
     WebhookStatus,
 )
 from shared.settings import JobSettings
-from shared.webhooks import MOST_SECRETS, OVERLAP_S
+from shared.webhooks.deliveries import delivery_id
+from shared.webhooks.subscriptions import MOST_SECRETS, OVERLAP_S
 from tests.integration.webhook_world import PREFIX, TENANT, MakeWorld, World
 from tests.receivers import Receiver
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 from redis import Redis
 
-from shared.deliveries import DeliveryStore
 from shared.outbox import NewOccurrence, Outbox
 from shared.schemas import Delivery, DeliveryState, Webhook, WebhookEvent
-from shared.storage import MemoryStore
-from shared.webhook_settings import WebhookSettings
-from shared.webhook_targets import TargetPolicy
-from shared.webhooks import WebhookStore
+from shared.storage.store import MemoryStore
+from shared.webhooks.deliveries import DeliveryStore
+from shared.webhooks.settings import WebhookSettings
+from shared.webhooks.subscriptions import WebhookStore
+from shared.webhooks.targets import TargetPolicy
 from tests.receivers import Answer, Received
 from workers.delivery import Sender
 from workers.webhooks import Courier, Dispatcher

@@ -12,9 +12,9 @@ from shared.errors import Unavailable
 from shared.jobs import JobStore
 from shared.presence import Presence
 from shared.queue import Queue, Task, connect
-from shared.s3_store import S3Store
 from shared.settings import RedisSettings, Settings
-from shared.storage import ObjectStore
+from shared.storage.s3_store import S3Store
+from shared.storage.store import ObjectStore
 
 LEAST_REDIS = (6, 2)
 BUSY = 1000  # jobs in a queue that somebody should look at

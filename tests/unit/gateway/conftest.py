@@ -18,7 +18,7 @@ from gateway.auth import Scope
 from gateway.context import Services
 from gateway.wsgi import assemble
 from shared import styles
-from shared.gallery_store import GalleryStore, Template
+from shared.galleries.store import GalleryStore, Template
 from shared.jobs import JobStore
 from shared.ml.face.catalogue import DEFAULT_MODEL
 from shared.ml.face.verification import Verdict
@@ -39,7 +39,7 @@ from shared.schemas import (
     VerificationResult,
 )
 from shared.settings import AuthSettings, LimitSettings, RedisSettings, S3Settings, Settings
-from shared.storage import MemoryStore
+from shared.storage.store import MemoryStore
 from tests.unit.gateway.served import Running, start
 
 PREFIX = "test:"

@@ -13,7 +13,7 @@ from gateway.wsgi import assemble
 from shared import logs, styles
 from shared.queue import connect
 from shared.settings import LogFormat, RedisSettings, S3Settings, Settings
-from shared.storage import MemoryStore
+from shared.storage.store import MemoryStore
 
 port, redis_url, key_file = sys.argv[1:]
 settings = Settings(

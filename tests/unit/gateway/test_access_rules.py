@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from shared.gallery_store import GalleryStore
+from shared.galleries.store import GalleryStore
 from shared.ml.face.verification import Verdict
 from shared.schemas import Gallery, RecognitionResult, VerificationResult
-from shared.storage import MemoryStore
+from shared.storage.store import MemoryStore
 from tests.unit.gateway.conftest import MATCH, MODEL, PHOTO, RECOGNISED, Api, FakeWorker
 from tests.unit.gateway.test_measuring import calibration
 

@@ -16,9 +16,9 @@ from gateway import audit as routes
 from gateway.audit_csv import COLUMNS, lines
 from gateway.auth import Scope
 from gateway.context import Services
-from shared.gallery_store import GalleryStore
+from shared.galleries.store import GalleryStore
 from shared.schemas import AuditEntry, AuditFact, AuditVerification
-from shared.storage import MemoryStore
+from shared.storage.store import MemoryStore
 from tests.unit.gateway.conftest import Api, MakeApi
 
 START = datetime(2026, 11, 22, 8, 0, tzinfo=UTC)

@@ -14,7 +14,7 @@ from gateway.auth import FIRST_ID, KeyStore, Scope, hand_over_first_key
 from gateway.context import Services
 from gateway.errors import Unauthorized
 from shared.errors import ConfigurationError
-from shared.storage import MemoryStore
+from shared.storage.store import MemoryStore
 from tests.unit.gateway.conftest import PHOTO, Api, MakeApi
 
 

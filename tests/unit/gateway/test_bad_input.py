@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from redis import Redis
 from werkzeug.test import TestResponse
 
-from gateway.problems import PROBLEM_TYPE
-from shared.storage import UPLOADS, MemoryStore
+from gateway.http.problems import PROBLEM_TYPE
+from shared.storage.store import UPLOADS, MemoryStore
 from tests.unit.gateway.conftest import PHOTO, PREFIX, Api, picture
 
 VERIFY = "/v1/galleries/staff/verifications"

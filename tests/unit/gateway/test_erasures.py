@@ -10,14 +10,14 @@ import pytest
 
 from gateway.auth import Scope
 from gateway.context import Services
-from shared.erasures import Erasure
-from shared.feedback import Feedback, FeedbackKind
-from shared.gallery_store import GalleryStore, Template
+from shared.erasures.log import Erasure
+from shared.galleries.feedback import Feedback, FeedbackKind
+from shared.galleries.store import GalleryStore, Template
 from shared.ml.face.catalogue import DEFAULT_MODEL
 from shared.ml.face.verification import Verdict
 from shared.outbox import Reader
 from shared.schemas import EnrolmentResult, EnrolmentWarning, PolicyKind
-from shared.storage import MemoryStore
+from shared.storage.store import MemoryStore
 from tests.unit.gateway.conftest import MATCH, MODEL, PHOTO, RECOGNISED, Api, FakeWorker, MakeApi
 
 STAFF = "/v1/galleries/staff"

@@ -17,11 +17,11 @@ from werkzeug.test import TestResponse, encode_multipart
 
 from gateway.auth import Scope
 from gateway.context import Services
-from shared.gallery_store import GalleryStore
-from shared.storage import MemoryStore
+from shared.galleries.store import GalleryStore
+from shared.storage.store import MemoryStore
 from tests.unit.gateway.conftest import Api, FakeWorker, MakeApi
+from tests.unit.gateway.http.test_openapi import PROTECTED
 from tests.unit.gateway.route_table import ANY, ROUTES
-from tests.unit.gateway.test_openapi import PROTECTED
 from tests.unit.gateway.world import World
 
 NAMES = [f"{method} {path}" for method, path in PROTECTED]

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.auth import Scope
 from gateway.context import Services
-from shared.gallery_store import GalleryStore
+from shared.galleries.store import GalleryStore
 from shared.ml.face.catalogue import ACCURATE_MODEL, DEFAULT_MODEL
 from shared.outbox import Reader
 from shared.queue import Queue, Task

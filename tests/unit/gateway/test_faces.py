@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from shared.queue import Task
-from shared.storage import MemoryStore
+from shared.storage.store import MemoryStore
 from tests.unit.gateway.conftest import PHOTO, Api, FakeWorker, picture
 
 pytestmark = pytest.mark.usefixtures("staff")

@@ -8,12 +8,12 @@ from redis import Redis
 
 from gateway.auth import Scope
 from shared.errors import StorageUnavailable
-from shared.feedback import FeedbackStore
-from shared.gallery_store import GalleryStore
+from shared.galleries.feedback import FeedbackStore
+from shared.galleries.store import GalleryStore
 from shared.ml.face.verification import Verdict
 from shared.outbox import Outbox, Reader
 from shared.schemas import Candidate, Message, RecognisedFace, RecognitionResult
-from shared.storage import MemoryStore
+from shared.storage.store import MemoryStore
 from tests.unit.gateway.conftest import BOX, MATCH, PHOTO, PREFIX, QUALITY, RECOGNISED, Api, FakeWorker, MakeApi
 
 FEEDBACK = "/v1/galleries/staff/feedback"

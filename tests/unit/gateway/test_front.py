@@ -8,7 +8,7 @@ from gateway.app import create_app
 from gateway.wsgi import assemble
 from shared.errors import ConfigurationError
 from shared.settings import FrontSettings, Settings, load_settings
-from shared.storage import MemoryStore
+from shared.storage.store import MemoryStore
 from tests.unit.gateway.conftest import Api
 
 APP = "https://app.example.com"

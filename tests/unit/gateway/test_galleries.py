@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from shared.ml.face.catalogue import DEFAULT_MODEL
-from shared.storage import MemoryStore
+from shared.storage.store import MemoryStore
 from tests.unit.gateway.conftest import Api
 
 

@@ -12,7 +12,7 @@ from shared.errors import StorageUnavailable
 from shared.presence import Presence
 from shared.queue import Queue
 from shared.settings import Settings
-from shared.storage import MemoryStore
+from shared.storage.store import MemoryStore
 from tests.unit.gateway.conftest import PREFIX
 
 EACH = (Queue.FACE_INTERACTIVE, Queue.STYLE_INTERACTIVE, Queue.STYLE_BULK)

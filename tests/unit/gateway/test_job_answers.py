@@ -18,7 +18,7 @@ from shared.jobs import JobStore
 from shared.queue import Queue, Task
 from shared.schemas import Job, JobError, JobStatus
 from shared.settings import JobSettings, Settings
-from shared.storage import UPLOADS, MemoryStore
+from shared.storage.store import UPLOADS, MemoryStore
 from tests.unit.gateway.conftest import MATCH, PHOTO, PREFIX, Api, FakeWorker
 
 VERIFY = "/v1/galleries/staff/verifications"

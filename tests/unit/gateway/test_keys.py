@@ -13,7 +13,7 @@ from gateway.auth import ApiKey, KeyStore, Role, Scope
 from gateway.context import Services
 from gateway.errors import Unauthorized
 from shared.outbox import Outbox, Reader
-from shared.storage import MemoryStore
+from shared.storage.store import MemoryStore
 from tests.unit.gateway.conftest import PREFIX, Api, MakeApi
 
 

@@ -24,7 +24,7 @@ from shared.schemas import (
     PerformedAction,
 )
 from shared.settings import Settings
-from shared.storage import UPLOADS, MemoryStore
+from shared.storage.store import UPLOADS, MemoryStore
 from tests.unit.gateway.conftest import PREFIX, Api, FakeWorker, MakeApi, picture
 
 SESSIONS = "/v1/liveness-sessions"

@@ -8,11 +8,11 @@ import pytest
 
 from gateway.auth import Scope
 from shared.face_models import FaceModelStore
-from shared.gallery_store import GalleryStore
+from shared.galleries.store import GalleryStore
 from shared.ml.face.catalogue import CATALOGUE, DEFAULT_MODEL
 from shared.queue import Queue, Task
 from shared.schemas import Calibration, EvaluationResult, MeasuredPoint, Model, PolicyKind
-from shared.storage import MemoryStore, report_key
+from shared.storage.store import MemoryStore, report_key
 from tests.unit.gateway.conftest import PHOTO, Api, FakeWorker, MakeApi
 from tests.unit.shared.test_face_models import manifest
 

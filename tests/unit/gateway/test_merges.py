@@ -6,9 +6,9 @@ import pytest
 
 from gateway.auth import Scope
 from gateway.context import Services
-from shared.eraser import Eraser
+from shared.erasures.eraser import Eraser
 from shared.errors import StorageUnavailable
-from shared.gallery_store import GalleryStore, Template
+from shared.galleries.store import GalleryStore, Template
 from shared.ml.face.catalogue import DEFAULT_MODEL
 from shared.outbox import Reader
 from tests.unit.gateway.conftest import Api, MakeApi

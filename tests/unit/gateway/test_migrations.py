@@ -2,7 +2,7 @@
 
 import pytest
 
-from shared.gallery_store import GalleryStore
+from shared.galleries.store import GalleryStore
 from shared.ml.face.catalogue import ACCURATE_MODEL, DEFAULT_MODEL
 from shared.queue import Task
 from shared.schemas import Gallery, MigrationState

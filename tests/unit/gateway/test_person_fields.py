@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from gateway.context import Services
-from shared import persons
-from shared.gallery_store import GalleryStore
+from shared.galleries import persons
+from shared.galleries.store import GalleryStore
 from shared.outbox import Reader
 from tests.unit.gateway.conftest import Api
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from shared.gallery_store import GalleryStore
+from shared.galleries.store import GalleryStore
 from shared.ml.face.catalogue import DEFAULT_MODEL
 from shared.queue import Task
 from tests.unit.gateway.conftest import PHOTO, Api, FakeWorker

@@ -10,7 +10,7 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse
 
 from shared.ml.style.looks import LOOKS
-from shared.storage import MemoryStore, preview_key
+from shared.storage.store import MemoryStore, preview_key
 from tests.unit.gateway.conftest import PHOTO, Api, FakeWorker, MakeApi, picture
 
 PATH = "/v1/stylizations"

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse, encode_multipart
 from gateway.auth import Scope
 from shared import styles
 from shared.settings import LimitSettings, Settings
-from shared.storage import MemoryStore
+from shared.storage.store import MemoryStore
 from shared.styles import StyleKind
 from tests.unit.gateway.conftest import PHOTO, Api, FakeWorker, MakeApi, picture
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.queue import Queue, Task
-from shared.storage import MemoryStore
+from shared.storage.store import MemoryStore
 from tests.unit.gateway.conftest import PHOTO, Api, FakeWorker, picture
 
 FINE = {"mode": "fine"}

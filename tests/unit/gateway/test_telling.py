@@ -10,7 +10,7 @@ import pytest
 from redis import Redis
 
 from gateway.context import Services
-from shared.gallery_store import GalleryStore
+from shared.galleries.store import GalleryStore
 from shared.ml.face.catalogue import ACCURATE_MODEL
 from shared.outbox import Occurrence, Reader
 from shared.schemas import Calibration, Model, PolicyKind

@@ -17,7 +17,7 @@ from gateway.upload_routes import URL_S
 from gateway.wsgi import assemble
 from shared.schemas import JobStatus
 from shared.settings import Settings
-from shared.storage import UPLOADS, MemoryStore, inbound_key, upload_folder
+from shared.storage.store import UPLOADS, MemoryStore, inbound_key, upload_folder
 from tests.unit.gateway.conftest import MATCH, PHOTO, PREFIX, Api, FakeWorker, MakeApi, picture
 
 pytestmark = pytest.mark.usefixtures("staff")

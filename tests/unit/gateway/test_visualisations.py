@@ -9,7 +9,7 @@ import pytest
 from gateway.auth import Scope
 from shared.queue import Queue, Task
 from shared.schemas import Model, VisualisationResult
-from shared.storage import MemoryStore, report_key
+from shared.storage.store import MemoryStore, report_key
 from tests.unit.gateway.conftest import PHOTO, Api, FakeWorker, MakeApi
 
 ROUTE = "/v1/visualisations"

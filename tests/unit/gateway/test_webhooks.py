@@ -7,9 +7,9 @@ from redis import Redis
 
 from gateway.auth import Scope
 from gateway.context import Services
-from shared.deliveries import DeliveryStore
 from shared.schemas import Attempt, DeliveryState, WebhookEvent
-from shared.webhook_settings import WebhookSettings
+from shared.webhooks.deliveries import DeliveryStore
+from shared.webhooks.settings import WebhookSettings
 from tests.unit.gateway.conftest import PREFIX, Api, MakeApi
 
 URL = "https://93.184.215.14/hook"  # an address, so that no test asks a name server

@@ -10,9 +10,9 @@ from flask import Flask
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from shared.schemas import WebhookEvent
-from shared.webhook_messages import message
-from shared.webhook_settings import WebhookSettings
-from shared.webhook_signing import headers, new_secret
+from shared.webhooks.messages import message
+from shared.webhooks.settings import WebhookSettings
+from shared.webhooks.signing import headers, new_secret
 
 PAGE = (Path(__file__).parents[3] / "docs" / "webhooks.md").read_text()
 SETTINGS = WebhookSettings()

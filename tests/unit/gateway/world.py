@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.face_models import FaceModelStore
-from shared.gallery_store import GalleryStore
+from shared.galleries.store import GalleryStore
 from shared.ml.face.catalogue import ACCURATE_MODEL
 from shared.schemas import VisualisationResult
-from shared.storage import MemoryStore, preview_key, report_key
+from shared.storage.store import MemoryStore, preview_key, report_key
 from tests.unit.gateway.conftest import MATCH, PHOTO, Api, FakeWorker, stylised
 from tests.unit.gateway.route_table import PEOPLE_ZIP
 from tests.unit.gateway.test_measuring import calibration

@@ -12,7 +12,7 @@ from shared.ml.face.catalogue import CATALOGUE, DEFAULT_MODEL
 from shared.ml.face.evaluation.report import Rate, TarAtFar
 from shared.ml.face.training.manifest import Figures, Kind, Manifest, TrainingData
 from shared.ml.weight_registry import SFACE
-from shared.storage import MemoryStore
+from shared.storage.store import MemoryStore
 
 FIGURES = Figures(accuracy=0.99, mean_true_match_rate=0.98, tar_at_far=())
 

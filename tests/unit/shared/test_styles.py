@@ -13,7 +13,7 @@ from shared.errors import ImageTooSmall, ObjectNotFound, StyleNotFound, StyleSha
 from shared.images import ImageLimits
 from shared.ml.style.looks import LOOKS
 from shared.schemas import StyleMode
-from shared.storage import MemoryStore
+from shared.storage.store import MemoryStore
 from shared.styles import Credits, Style, StyleKind, StyleLibrary, StylePicture
 
 LIMITS = ImageLimits(max_bytes=10**6, max_pixels=10**6, max_side=2000, min_side=16)

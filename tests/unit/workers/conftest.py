@@ -26,7 +26,7 @@ from shared.schemas import (
     StylizationResult,
 )
 from shared.settings import JobSettings
-from shared.storage import MemoryStore, image_key
+from shared.storage.store import MemoryStore, image_key
 from workers.memory_gate import MemoryGate
 from workers.runner import JobRunner
 from workers.style import StyleWorker

@@ -7,9 +7,9 @@ import pytest
 from pydantic import BaseModel
 from redis import Redis
 
-from shared.eraser import Erasing
-from shared.erasures import ErasureReason
-from shared.gallery_store import GalleryStore
+from shared.erasures.eraser import Erasing
+from shared.erasures.log import ErasureReason
+from shared.galleries.store import GalleryStore
 from shared.ml.face.verification import Verdict
 from shared.outbox import UNREADABLE, Occurrence
 from shared.schemas import (
@@ -38,7 +38,7 @@ from shared.schemas import (
     VerificationPayload,
     VerificationResult,
 )
-from shared.storage import MemoryStore
+from shared.storage.store import MemoryStore
 from workers.audit_facts import People, facts_of
 
 MODEL = Model(name="sface", digest="d1")

@@ -4,7 +4,7 @@ import threading
 import time
 
 from shared.schemas import Job, JobStatus, JobType
-from shared.storage import MemoryStore
+from shared.storage.store import MemoryStore
 from workers.checkpoints import Checkpoints
 
 

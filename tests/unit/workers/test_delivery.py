@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import trustme
 
-from shared.webhook_settings import WebhookSettings
-from shared.webhook_targets import TargetPolicy
+from shared.webhooks.settings import WebhookSettings
+from shared.webhooks.targets import TargetPolicy
 from tests.receivers import Answer, receiving
 from workers.delivery import EXCERPT_CHARACTERS, Reply, Sender, host_header, retry_after
 

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis import Redis
 
-from shared.gallery_store import GalleryStore
+from shared.galleries.store import GalleryStore
 from shared.ml.face.verification import Verdict
 from shared.schemas import AccessRules, Denial, Gallery, Person
-from shared.storage import MemoryStore
+from shared.storage.store import MemoryStore
 from workers.doorkeeper import Doorkeeper
 
 UID = "0" * 32

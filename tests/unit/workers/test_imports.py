@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from shared import exports
-from shared.eraser import Eraser
-from shared.erasures import Erasure, ErasureReason
+from shared.erasures.eraser import Eraser
+from shared.erasures.log import Erasure, ErasureReason
 from shared.errors import InvalidExport, JobCancelled, ModelMismatch
-from shared.exports import GalleryLine
-from shared.gallery_store import GalleryStore, Template
+from shared.galleries import exports
+from shared.galleries.exports import GalleryLine
+from shared.galleries.persons import PersonQuery
+from shared.galleries.store import GalleryStore, Template
 from shared.jobs import JobStore, NewJob
 from shared.outbox import Outbox, Reader
-from shared.persons import PersonQuery
 from shared.schemas import (
     GalleryRules,
     ImportPayload,
@@ -31,8 +31,8 @@ from shared.schemas import (
     Progress,
 )
 from shared.settings import JobSettings
-from shared.storage import MemoryStore
-from tests.unit.shared.test_exports import sealed
+from shared.storage.store import MemoryStore
+from tests.unit.shared.galleries.test_exports import sealed
 from workers.imports import Importer
 from workers.runner import Held
 

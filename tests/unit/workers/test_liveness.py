@@ -29,7 +29,7 @@ from shared.ml.weights import YUNET, Supply, fetch
 from shared.queue import Queue
 from shared.schemas import JobType, LivenessCheckPayload, LivenessCheckResult, LivenessState, Model, PassiveStatus
 from shared.settings import JobSettings
-from shared.storage import MemoryStore
+from shared.storage.store import MemoryStore
 from tests.unit.shared.ml.face.liveness.motion import ME, YOU, film, path, slanted
 from workers.batching import MicroBatcher
 from workers.face_models import Embedding, ServedModel

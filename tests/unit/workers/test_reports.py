@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.feedback import Feedback, FeedbackKind
+from shared.galleries.feedback import Feedback, FeedbackKind
 from shared.ml.face.calibration import Calibrated, calibrate_identification, calibrate_verification, just_above
 from shared.ml.face.catalogue import DEFAULT_MODEL
 from shared.ml.face.verification import IdentificationProfile, Verdict, verify

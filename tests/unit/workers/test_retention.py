@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from redis import Redis
 
-from shared.eraser import Eraser
-from shared.erasure_replay import Replayer
-from shared.erasures import Erasure, ErasureReason
-from shared.gallery_store import GalleryStore, Template
+from shared.erasures.eraser import Eraser
+from shared.erasures.log import Erasure, ErasureReason
+from shared.erasures.replay import Replayer
+from shared.galleries.store import GalleryStore, Template
 from shared.jobs import JobStore, NewJob
 from shared.outbox import Outbox, Reader
 from shared.schemas import EnrolmentPayload, JobStatus, JobType
 from shared.settings import JobSettings
-from shared.storage import MemoryStore
+from shared.storage.store import MemoryStore
 from workers.retention import Retention, withdraw_unfinished
 
 TENANT, GALLERY = "acme", "staff"
@@ -122,7 +122,7 @@ def test_an_erasure_that_was_interrupted_is_completed(
             eraser.erase(TENANT, GALLERY, "ada", reason=ErasureReason.REQUESTED)
     retention.run()
     assert objects_of(store, "ada") != [], "whoever began it may still be at work"
-    monkeypatch.setattr("shared.eraser.INTERRUPTED", timedelta(0))
+    monkeypatch.setattr("shared.erasures.eraser.INTERRUPTED", timedelta(0))
     retention.run()
     retention.run()
     assert objects_of(store, "ada") == []
@@ -176,7 +176,7 @@ def test_a_replay_that_was_interrupted_is_done_later(
         patched.setattr(replayer, "apply", crash)
         with pytest.raises(KeyboardInterrupt):
             replayer.replay(TENANT, [entry])
-    monkeypatch.setattr("shared.erasure_replay.INTERRUPTED_S", 0)
+    monkeypatch.setattr("shared.erasures.replay.INTERRUPTED_S", 0)
     keeper.run()
     eraser.settle()
     assert objects_of(store, "ada") == []

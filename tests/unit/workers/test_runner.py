@@ -27,7 +27,7 @@ from shared.schemas import (
     Progress,
 )
 from shared.settings import JobSettings
-from shared.storage import MemoryStore
+from shared.storage.store import MemoryStore
 from workers.runner import Held, JobRunner, event_interval
 
 MODEL = Model(name="m", digest="d")

@@ -15,7 +15,7 @@ from shared.errors import StorageUnavailable
 from shared.ml.style.optimisation import Stylised
 from shared.ml.style.options import Optimiser
 from shared.schemas import FineOptions, JobStatus, Message, Model, Progress, StyleMode, StylizationPayload
-from shared.storage import MemoryStore, preview_key
+from shared.storage.store import MemoryStore, preview_key
 from tests.unit.workers.conftest import Painted, StyleBench
 from workers import memory_gate
 from workers.memory_gate import MemoryGate

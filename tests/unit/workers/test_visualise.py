@@ -23,7 +23,7 @@ from shared.schemas import (
     VisualisationResult,
 )
 from shared.settings import JobSettings
-from shared.storage import MemoryStore, report_key
+from shared.storage.store import MemoryStore, report_key
 from tests.unit.workers.conftest import LIMITS, picture
 from workers.runner import Held, JobRunner
 from workers.style_inputs import StylePicture

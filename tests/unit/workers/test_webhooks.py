@@ -8,14 +8,14 @@ from collections.abc import Iterator
 import pytest
 from redis import Redis
 
-from shared.deliveries import DeliveryStore
 from shared.errors import StorageUnavailable
 from shared.outbox import NewOccurrence, Outbox, Reader
 from shared.schemas import DeliveryState, Webhook, WebhookEvent
-from shared.storage import MemoryStore
-from shared.webhook_settings import WebhookSettings
-from shared.webhook_targets import TargetPolicy
-from shared.webhooks import WebhookStore
+from shared.storage.store import MemoryStore
+from shared.webhooks.deliveries import DeliveryStore
+from shared.webhooks.settings import WebhookSettings
+from shared.webhooks.subscriptions import WebhookStore
+from shared.webhooks.targets import TargetPolicy
 from tests.receivers import Receiver, receiving
 from workers.delivery import Sender
 from workers.webhooks import Courier, Dispatcher

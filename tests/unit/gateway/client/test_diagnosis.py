@@ -13,7 +13,7 @@ from gateway.client.diagnosis import machine, servers, service
 from gateway.client.diagnosis.check import Check, Outcome, examine
 from shared.errors import StorageUnavailable
 from shared.settings import RedisSettings
-from shared.storage import MemoryStore
+from shared.storage.store import MemoryStore
 from tests.unit.gateway.client.commands.conftest import by_path
 from tests.unit.gateway.client.conftest import Gateway, json, problem
 

@@ -17,7 +17,7 @@ from gateway.client.commands.photos import Photo, find_photos
 from gateway.context import Services
 from shared.errors import InvalidField
 from shared.schemas import JobError
-from shared.storage import image_key
+from shared.storage.store import image_key
 from tests.unit.gateway.conftest import MODEL, PHOTO, Api, FakeWorker, stylised
 from workers.feeding import Feeder
 

@@ -1,0 +1,32 @@
+"""Accepting a batch of either kind: what it needs is stored, then its record is made, then it is answered."""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from flask import Response
+
+from gateway.batches.results import batch_document, batch_url
+from gateway.context import caller, chosen_id, services
+from gateway.http.responses import document
+from shared.errors import BatchNotFound
+from shared.schemas import Batch, BatchItem
+
+RETRY_AFTER_S = 2
+
+
+def accept_batch(take_in: Callable[[str], Sequence[BatchItem]], *, gallery: str | None = None) -> Response:
+    """Make a batch of what `take_in` stores and returns for its id; of enrolments where there is a gallery.
+
+    What `take_in` has stored is deleted again when it fails.
+    """
+    batch = _accepted(caller().tenant, chosen_id(), take_in, gallery)
+    headers = {"Location": batch_url(batch.id), "Retry-After": str(RETRY_AFTER_S)}
+    return document(batch_document(batch), 202, headers=headers)
+
+
+def _accepted(tenant: str, batch_id: str, take_in: Callable[[str], Sequence[BatchItem]], gallery: str | None) -> Batch:
+    given = services()
+    with suppress(BatchNotFound):
+        return given.batches.get(tenant, batch_id)  # the same request, sent again because its answer was lost
+    with given.batches.intakes.under_way(tenant, batch_id):
+        return given.batches.create(tenant, batch_id, take_in(batch_id), actor=caller().id, gallery=gallery)

@@ -1,0 +1,82 @@
+"""What batches of enrolments keep of a person, taken out of them when he is erased: photos, lines, outcomes.
+
+The items keep their numbers, so that a batch that is under way goes on: an item of his fails, since the worker finds
+him gone, and one that is not handed out yet has nothing left to do.
+"""
+
+from collections.abc import Callable, Iterator
+
+from shared.batches.records import BatchStore
+from shared.erasures.eraser import Subject
+from shared.errors import ObjectNotFound, PersonChanged
+from shared.schemas import Batch, BatchItem, BatchKind, ItemOutcome, JobError
+from shared.storage.store import ObjectStore
+
+PAGE = 200
+ERASED = JobError(code=PersonChanged.code, detail="The person was erased.")
+
+
+class BatchPeople:
+    """A keeper (shared/erasures/eraser.py)."""
+
+    def __init__(self, batches: BatchStore, store: ObjectStore) -> None:
+        self._batches = batches
+        self._store = store
+
+    def forget_person(self, subject: Subject) -> int:
+        """How many items were his."""
+        found = list(self._of_gallery(subject))
+        return sum(self._forget_in(batch, subject) for batch in found)
+
+    def _of_gallery(self, subject: Subject) -> Iterator[Batch]:
+        """The batches that can name him: those of the gallery, also one that was being taken in when he was erased."""
+        page = self._batches.recent(subject.tenant, limit=PAGE)
+        while page:
+            yield from (one for one in page if one.kind is BatchKind.ENROLMENT and one.gallery == subject.gallery)
+            page = self._batches.recent(subject.tenant, before=page[-1].created_at, limit=PAGE)
+
+    def _forget_in(self, batch: Batch, subject: Subject) -> int:
+        his: dict[int, BatchItem] = {}
+        # Of what came later only the uid tells whom it means.
+        late = batch.created_at >= subject.erased_at.timestamp()
+
+        def without(number: int, item: BatchItem) -> BatchItem:
+            if not _is_his(item, subject, late=late):
+                return item
+            his[number] = item
+            return BatchItem(custom_id=f"erased-{number}", error=ERASED)
+
+        try:
+            self._batches.change_items(batch, without)
+        except ObjectNotFound:  # a batch's items are kept no longer than its pictures
+            return 0
+        for item in his.values():
+            if item.owns_input and item.input_key is not None:
+                self._store.delete(item.input_key)
+        self._batches.change_outcomes(batch, _outcome_without("" if late else subject.person, his))
+        return len(his)
+
+
+def _is_his(item: BatchItem, subject: Subject, *, late: bool) -> bool:
+    """Also an item that was wrong: it names him, though it means no person that was ever there."""
+    if item.person != subject.person:
+        return False
+    return not late if item.payload is None else getattr(item.payload, "person_uid", None) == subject.uid
+
+
+def _outcome_without(person: str, his: dict[int, BatchItem]) -> Callable[[int, ItemOutcome], ItemOutcome]:
+    """Of his items nothing stays but how they ended; others may have resembled him."""
+
+    def change(number: int, outcome: ItemOutcome) -> ItemOutcome:
+        told = outcome.enrolment
+        if number in his:
+            return outcome.model_copy(update={"enrolment": None, "error": outcome.error and ERASED})
+        if told is None or all(warning.person != person for warning in told.warnings):
+            return outcome
+        warnings = tuple(
+            warning.model_copy(update={"person": None}) if warning.person == person else warning
+            for warning in told.warnings
+        )
+        return outcome.model_copy(update={"enrolment": told.model_copy(update={"warnings": warnings})})
+
+    return change

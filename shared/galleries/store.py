@@ -1,0 +1,72 @@
+"""The durable galleries of every tenant; where each object lies is said in shared/galleries/objects.py.
+
+A worker that keeps a gallery in memory reads the stream of changes before each search and so sees what any other
+process has finished.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from itertools import islice
+
+from shared.errors import GalleryExists, GalleryNotFound, ObjectNotFound
+from shared.galleries.changes import Change, ChangeKind
+from shared.galleries.objects import EXPIRING, gallery_key, no_gallery, persons_folder, root
+from shared.galleries.persons import PersonStore
+from shared.galleries.templates import Template
+from shared.ml.face.catalogue import DEFAULT_MODEL
+from shared.schemas import Gallery, GalleryRules, Model
+
+__all__ = ["GalleryStore", "Template"]
+
+
+class GalleryStore(PersonStore):
+    """Galleries, the people in them and their templates.
+
+    Methods raise GalleryNotFound, PersonNotFound or FaceNotFound for what is not there, StorageUnavailable or
+    QueueUnavailable when a server cannot be reached.
+    """
+
+    def create_gallery(
+        self, tenant: str, gallery: str, *, model: Model | None = None, rules: GalleryRules | None = None
+    ) -> Gallery:
+        """Raises GalleryExists; of concurrent calls one succeeds."""
+        default = Model(name=DEFAULT_MODEL.name, digest=DEFAULT_MODEL.digest)
+        chosen = (rules or GalleryRules()).model_dump()
+        created = Gallery(id=gallery, created_at=datetime.now(UTC), model=model or default, **chosen)
+        if not self._store.put_if_absent(gallery_key(tenant, gallery), created.model_dump_json().encode()):
+            raise GalleryExists(f"The gallery {gallery!r} exists already.")
+        return created
+
+    def update_gallery(self, tenant: str, gallery: str, change: Callable[[Gallery], Gallery]) -> Gallery:
+        """Change what is known of a gallery; `change` may be called again when somebody else came between."""
+
+        def changed(data: bytes) -> bytes:
+            return change(Gallery.model_validate_json(data)).model_dump_json().encode()
+
+        try:
+            return Gallery.model_validate_json(self._store.update(gallery_key(tenant, gallery), changed))
+        except ObjectNotFound:
+            raise no_gallery(gallery) from None
+
+    def list_galleries(self, tenant: str) -> list[Gallery]:
+        found = []
+        for name in self.gallery_names(tenant):
+            try:
+                found.append(self.get_gallery(tenant, name))
+            except GalleryNotFound:
+                continue  # deleted while we listed
+        return found
+
+    def delete_gallery(self, tenant: str, gallery: str) -> None:
+        """Delete a gallery with its people. Repeating an interrupted deletion completes it."""
+        folder = root(tenant, gallery)
+        if not any(True for _ in islice(self._store.keys(folder), 1)):
+            raise GalleryNotFound(f"There is no gallery {gallery!r}.")
+        # Persons go before templates: an enrolment under way then finds his gone and takes its template back.
+        self._store.delete(gallery_key(tenant, gallery))
+        self._store.delete_prefix(persons_folder(tenant, gallery))
+        for mark in self._store.keys(EXPIRING):
+            if mark.split("/")[2:4] == [tenant, gallery]:
+                self._store.delete(mark)
+        self._store.delete_prefix(folder)
+        self.announce(tenant, gallery, Change(ChangeKind.GALLERY_DELETED))

@@ -1,0 +1,143 @@
+"""Templates: the enrolled embeddings, one object each."""
+
+import base64
+from array import array
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import field_serializer, field_validator
+
+from shared.errors import FaceNotFound, ObjectNotFound
+from shared.galleries.changes import Change, ChangeKind
+from shared.galleries.objects import GalleryObjects, digest_of, template_key, templates_folder
+from shared.schemas import Message, Person
+from shared.storage.reading import READERS, get_all
+
+CLOCKS = timedelta(minutes=1)  # by which those of two machines may differ
+
+
+class Template(Message):
+    """An enrolled embedding: unit length, float32, of the model whose digest it carries.
+
+    `person_uid` says which person of that id it is of; older templates do not know.
+    """
+
+    person: str
+    face: str
+    embedding: tuple[float, ...]
+    model_digest: str
+    quality: float
+    created_at: datetime
+    person_uid: str | None = None
+
+    @field_serializer("embedding")
+    def _pack(self, value: tuple[float, ...]) -> str:
+        return base64.b64encode(array("f", value).tobytes()).decode()
+
+    @field_validator("embedding", mode="before")
+    @classmethod
+    def _unpack(cls, value: Any) -> Any:
+        return tuple(array("f", base64.b64decode(value))) if isinstance(value, str) else value
+
+    def is_of(self, person: Person) -> bool:
+        """Whether it is this person's and not that of a former one who had the same id.
+
+        One that does not know cannot be older than its person, for it is made after him.
+        """
+        if self.person_uid is not None:
+            return (self.person, self.person_uid) == (person.id, person.uid)
+        return self.person == person.id and self.created_at >= person.created_at - CLOCKS
+
+
+class TemplateStore(GalleryObjects):
+    """The templates of every gallery, as they lie there; whose they are is said by `PersonStore`."""
+
+    def put_template(self, tenant: str, gallery: str, template: Template) -> None:
+        """Store a template and announce it. Repeating it changes nothing."""
+        self.store_template(tenant, gallery, template)
+        change = Change(ChangeKind.FACE_PUT, template.person, template.face, template.model_digest)
+        self.announce(tenant, gallery, change)
+
+    def store_template(self, tenant: str, gallery: str, template: Template) -> None:
+        """Store one of many, for whoever announces `RELOAD` when he is done."""
+        key = template_key(tenant, gallery, template.person, template.model_digest, template.face)
+        self._store.put(key, template.model_dump_json(exclude_none=True).encode(), "application/json")
+
+    def get_template(self, tenant: str, gallery: str, person: str, digest: str, face: str) -> Template:
+        """One template of one model."""
+        try:
+            data = self._store.get(template_key(tenant, gallery, person, digest, face))
+        except ObjectNotFound:
+            raise FaceNotFound(f"The person {person!r} has no face {face!r}.") from None
+        return Template.model_validate_json(data)
+
+    def delete_template(self, tenant: str, gallery: str, person: str, face: str) -> None:
+        """Delete a face: its templates of every model.
+
+        Raises:
+            FaceNotFound
+        """
+        self.require_face(tenant, gallery, person, face)
+        self.withdraw_template(tenant, gallery, person, face)
+
+    def require_face(self, tenant: str, gallery: str, person: str, face: str) -> None:
+        """Raises FaceNotFound unless there is a template of it, of any model."""
+        if not self._keys_of_face(tenant, gallery, person, face):
+            raise FaceNotFound(f"The person {person!r} has no face {face!r}.")
+
+    def withdraw_template(self, tenant: str, gallery: str, person: str, face: str, *, digest: str = "") -> None:
+        """Undo `put_template`, for one model or for all, whether or not anything of it is left."""
+        for key in self._keys_of_face(tenant, gallery, person, face):
+            if not digest or digest_of(key) == digest:
+                self._store.delete(key)
+        self.announce(tenant, gallery, Change(ChangeKind.FACE_DELETED, person, face, digest))
+
+    def remove_template(self, tenant: str, gallery: str, template: Template) -> None:
+        """Delete one of many, for whoever announces it when he is done."""
+        self._store.delete(template_key(tenant, gallery, template.person, template.model_digest, template.face))
+
+    def templates_under(self, tenant: str, gallery: str, person: str, digest: str = "") -> list[Template]:
+        """What lies under a person's id, of one model or of all, in the order of its keys, whosoever it was."""
+        folder = templates_folder(tenant, gallery, person)
+        keys = self._store.keys(f"{folder}{digest}/" if digest else folder)
+        return [Template.model_validate_json(data) for data in get_all(self._store, keys)]
+
+    def all_templates(self, tenant: str, gallery: str, digest: str) -> Iterator[Template]:
+        """Everybody's templates of one model, but those of whom the log says that he was erased."""
+        found = self._store.keys(templates_folder(tenant, gallery))
+        keys = (key for key in found if digest_of(key) == digest)
+        erased = self.erasures.uids(tenant)
+        every = (Template.model_validate_json(data) for data in get_all(self._store, keys))
+        return (template for template in every if template.person_uid not in erased)
+
+    def persons_with_templates(self, tenant: str, gallery: str, digest: str) -> set[str]:
+        """Who has a template of this model."""
+        found = (key.split("/") for key in self._store.keys(templates_folder(tenant, gallery)))
+        return {parts[-3] for parts in found if parts[-2] == digest}
+
+    def delete_model_templates(self, tenant: str, gallery: str, digest: str) -> int:
+        """Delete everybody's templates of one model; how many."""
+        found = self._store.keys(templates_folder(tenant, gallery))
+        keys = [key for key in found if digest_of(key) == digest]
+        with ThreadPoolExecutor(READERS) as pool:
+            list(pool.map(self._store.delete, keys))
+        self.announce(tenant, gallery, Change(ChangeKind.MODEL_DELETED, digest=digest))
+        return len(keys)
+
+    def delete_where(self, tenant: str, gallery: str, unwanted: Callable[[Template], bool]) -> int:
+        """Delete templates by what is in them, of whatever model; how many."""
+        found = (
+            Template.model_validate_json(data)
+            for data in get_all(self._store, self._store.keys(templates_folder(tenant, gallery)))
+        )
+        count = 0
+        for template in filter(unwanted, found):
+            self.remove_template(tenant, gallery, template)
+            count += 1
+        return count
+
+    def _keys_of_face(self, tenant: str, gallery: str, person: str, face: str) -> list[str]:
+        keys = self._store.keys(templates_folder(tenant, gallery, person))
+        return [key for key in keys if key.endswith(f"/{face}.json")]

@@ -1,0 +1,138 @@
+"""What is sent with a batch is judged by what it is: archives that would burst, names that would lead somewhere."""
+
+import io
+import struct
+import tracemalloc
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from gateway.batches.files import files_of, untaken
+from gateway.batches.input import manifest_lines, wanted_of
+from shared.errors import CorruptImage, InvalidArchive, InvalidField, StorageUnavailable
+from shared.settings import LimitSettings
+
+ENTRY_MARK = b"PK\x01\x02"  # begins every entry of a ZIP's directory
+LIMITS = LimitSettings(batch_items=5, batch_bytes=100_000, image_bytes=50_000)
+
+
+def packed(files: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", method) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+def test_a_zip_bomb_is_refused_by_what_it_declares() -> None:
+    bomb = packed({"a.jpg": b"\0" * 10_000_000}, zipfile.ZIP_DEFLATED)
+    assert len(bomb) < LIMITS.batch_bytes
+    with pytest.raises(InvalidArchive, match="10,000,000"):
+        files_of([], io.BytesIO(bomb), LIMITS)
+
+
+@contextmanager
+def taking_at_most(memory: int) -> Iterator[None]:
+    """The body may have so many bytes more than there were, at any moment."""
+    tracemalloc.start()
+    try:
+        yield
+        assert tracemalloc.get_traced_memory()[1] < memory
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_zip_bomb_that_lies_about_its_size_is_unpacked_no_further() -> None:
+    honest = packed({"a.jpg": b"\0" * 30_000_000}, zipfile.ZIP_DEFLATED)
+    lying = honest.replace(struct.pack("<L", 30_000_000), struct.pack("<L", 1_000))
+    [read] = files_of([], io.BytesIO(lying), LIMITS).values()
+    with taking_at_most(1_000_000), pytest.raises(CorruptImage, match="cannot be unpacked"):
+        read()
+
+
+@pytest.mark.parametrize("line", [b"x y\n", b"\n", b"\r\n"])
+def test_a_manifest_of_millions_of_lines_is_not_taken_apart(line: bytes) -> None:
+    data = line * 1_000_000
+    with taking_at_most(len(data) + 1_000_000), pytest.raises(InvalidField, match="from 1 to 5 lines"):
+        manifest_lines(data, bytes, 5)
+
+
+def test_empty_lines_of_a_manifest_are_passed_over() -> None:
+    assert manifest_lines(b"\na\r\n\nb\n\n", lambda text: text.strip(), 5) == [(2, b"a"), (4, b"b")]
+
+
+def test_a_member_beyond_the_limit_of_pictures_is_not_unpacked() -> None:
+    [read] = files_of([], io.BytesIO(packed({"a.jpg": b"x" * 60_000})), LIMITS).values()
+    with pytest.raises(Exception, match="at most 50,000"):
+        read()
+
+
+def test_too_many_members_are_refused() -> None:
+    with pytest.raises(InvalidField, match="at most 5"):
+        files_of([], io.BytesIO(packed({f"{number}.jpg": b"x" for number in range(6)})), LIMITS)
+
+
+def test_a_directory_of_very_many_entries_is_not_even_read() -> None:
+    crowded = packed({f"{number:04}": b"" for number in range(1000)})
+    with pytest.raises(InvalidArchive, match="too many"):
+        files_of([], io.BytesIO(crowded), LIMITS)
+
+
+def test_a_store_that_cannot_be_reached_is_no_fault_of_the_archive() -> None:
+    class Failing(io.BytesIO):
+        fails = False
+
+        def read(self, size: int | None = -1) -> bytes:
+            if self.fails:
+                raise StorageUnavailable("gone")
+            return super().read(size)
+
+    file = Failing(packed({"a.jpg": b"x"}))
+    [read] = files_of([], file, LIMITS).values()
+    file.fails = True
+    with pytest.raises(StorageUnavailable):
+        read()
+
+
+def test_a_file_that_is_no_zip_is_refused() -> None:
+    with pytest.raises(InvalidArchive, match="not a ZIP"):
+        files_of([], io.BytesIO(b"PK but not really"), LIMITS)
+
+
+def test_a_member_without_a_name_is_passed_over() -> None:
+    nameless = packed({"a.jpg": b"x", "b.jpg": b"y"}).replace(b"a.jpg", b"\0.jpg")  # a name ends at its first zero
+    assert list(files_of([], io.BytesIO(nameless), LIMITS)) == ["b.jpg"]
+
+
+def test_an_encrypted_archive_is_refused() -> None:
+    data = bytearray(packed({"a.jpg": b"x"}))
+    data[data.index(ENTRY_MARK) + 8] |= 1
+    with pytest.raises(InvalidArchive, match="encrypted"):
+        files_of([], io.BytesIO(bytes(data)), LIMITS)
+
+
+def test_a_member_packed_by_another_method_is_an_error_of_its_own() -> None:
+    [read] = files_of([], io.BytesIO(packed({"a.jpg": b"x"}, zipfile.ZIP_LZMA)), LIMITS).values()
+    with pytest.raises(Exception, match="store or deflate"):
+        read()
+
+
+def test_names_lead_nowhere() -> None:
+    names = ["../../etc/passwd", "/root/a.jpg", "..\\..\\windows\\b.png", "c\n.jpg", "..", "."]
+    found = list(files_of([(name, b"x") for name in names[:5]], None, LIMITS))
+    assert found == ["etc/passwd", "root/a.jpg", "windows/b.png", "c.jpg", "image"]
+
+
+def test_ids_made_of_names_are_ids_and_differ() -> None:
+    names = ["a b.jpg", "a-b.png", "A-b.webp", "Zoë.jpg", "写真.jpg", "-.jpg", "x" * 300 + ".jpg"]
+    ids = [one.custom_id for one in wanted_of(names)]
+    assert ids[:6] == ["a-b", "a-b-2", "A-b-3", "Zo", "image", "image-2"]
+    assert all(len(one) <= 64 for one in ids)
+
+
+def test_names_that_differ_in_case_only_are_told_apart_also_from_those_made() -> None:
+    taken: dict[str, int] = {}
+    found = [untaken(base, taken) for base in ("p1-2", "p1", "P1", "P1", "P1-2", "p2")]
+    assert found == ["p1-2", "p1", "P1-3", "P1-4", "P1-2-2", "p2"]
