@@ -50,7 +50,7 @@ examples: weights ## record the examples of the API's contract from a running sy
 	$(BIN)/python -m tests.e2e.record_examples
 
 openapi: $(READY) ## write the API's contract to docs/openapi.json, whose changes a review should see
-	$(BIN)/python -m tests.unit.gateway.http.test_openapi_snapshot
+	$(BIN)/python -m tests.unit.gateway.web.test_openapi_snapshot
 
 bench: weights ## measure speed beside what a user would pick instead; writes docs/benchmarks.md
 	$(BIN)/python -m tests.benchmarks

@@ -1,7 +1,6 @@
 """The gateway's application factory: everything it talks to is passed in."""
 
 import io
-import threading
 from importlib.metadata import version
 from typing import IO, cast
 
@@ -42,10 +41,10 @@ from gateway import (
 from gateway.batches import enrolment_routes
 from gateway.batches import routes as batch_routes
 from gateway.context import EXTENSION, Context, Services
-from gateway.http import cross_origin, gatekeeper, idempotency, memory_budget, openapi, parting
-from gateway.http.event_streams import Seats
-from gateway.http.operations import operation_of
 from gateway.uploads import Uploads
+from gateway.web import cross_origin, gatekeeper, idempotency, memory_budget, openapi, parting
+from gateway.web.operations import operation_of
+from gateway.web.seats import Seats
 from shared.settings import Settings
 
 
@@ -100,7 +99,7 @@ def create_app(settings: Settings, services: Services) -> APIFlask:
         services,
         Uploads(services.store, limits),
         Seats(limits.event_streams),
-        threading.BoundedSemaphore(limits.waiting_requests),
+        Seats(limits.waiting_requests),
     )
     app.before_request(gatekeeper.begin)
     app.before_request(cross_origin.answer_preflight)

@@ -13,9 +13,9 @@ from gateway.audit_csv import CSV, lines
 from gateway.auth import Scope
 from gateway.context import caller, services
 from gateway.errors import VerificationUnderWay
-from gateway.http.bodies import Body, read_query
-from gateway.http.operations import Operation, operation
-from gateway.http.responses import Document, document
+from gateway.web.bodies import Body, read_query
+from gateway.web.operations import Operation, operation
+from gateway.web.responses import Document, document
 from shared.audit.log import AuditQuery
 from shared.errors import NotFound
 from shared.schemas import AuditEntry, AuditVerification, Id

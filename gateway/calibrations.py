@@ -8,11 +8,11 @@ from pydantic import Field, model_validator
 
 from gateway.auth import PEOPLE, Scope
 from gateway.context import caller, context, services
-from gateway.http.bodies import Body, OptionalArchiveFile, read_body
-from gateway.http.operations import Operation, accepts_job, operation
-from gateway.http.responses import Document, accept, document
 from gateway.policies import GENERAL, policy_of
 from gateway.telling import tell
+from gateway.web.bodies import Body, OptionalArchiveFile, read_body
+from gateway.web.operations import Operation, accepts_job, operation
+from gateway.web.responses import Document, accept, document
 from shared.errors import CalibrationNotFound, Conflict, InvalidField
 from shared.schemas import Calibration, CalibrationPayload, Gallery, Id, JobType, PolicyKind, Priority
 

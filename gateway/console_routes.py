@@ -14,7 +14,7 @@ from apiflask import APIBlueprint
 from flask import Response, request
 from werkzeug.exceptions import NotFound as NoSuchPage
 
-from gateway.http.operations import Operation, operation
+from gateway.web.operations import Operation, operation
 
 blueprint = APIBlueprint("console", __name__, url_prefix="/console", enable_openapi=False)
 

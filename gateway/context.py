@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, cast
 
 from flask import current_app, g
 
-from gateway.http.single_flight import SingleFlight
+from gateway.web.seats import Seats
+from gateway.web.single_flight import SingleFlight
 from shared.attempts import Attempts
 from shared.audit.log import AuditLog
 from shared.batches.records import BatchStore
@@ -27,11 +28,10 @@ from shared.webhooks.subscriptions import WebhookStore
 
 if TYPE_CHECKING:
     from gateway.auth import ApiKey, KeyStore
-    from gateway.http.event_streams import Seats
-    from gateway.http.idempotency import IdempotencyStore
-    from gateway.http.rates import Rates
     from gateway.upload_store import UploadStore
     from gateway.uploads import Uploads
+    from gateway.web.idempotency import IdempotencyStore
+    from gateway.web.rates import Rates
 
 EXTENSION = "likeness"
 
@@ -84,8 +84,8 @@ class Context:
     settings: Settings
     services: Services
     uploads: "Uploads"
-    seats: "Seats"
-    waits: threading.BoundedSemaphore  # of requests for their job: each takes a thread
+    streams: Seats  # of events
+    waits: Seats  # of requests for their job
 
 
 def context() -> Context:

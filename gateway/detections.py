@@ -5,10 +5,10 @@ from flask import Response
 
 from gateway.auth import Scope
 from gateway.context import context
-from gateway.http.bodies import Body, ImageFile, read_body
-from gateway.http.operations import accepts_job
-from gateway.http.responses import accept
 from gateway.policies import Thorough
+from gateway.web.bodies import Body, ImageFile, read_body
+from gateway.web.operations import accepts_job
+from gateway.web.responses import accept
 from shared.schemas import DetectionPayload, JobType, Priority
 
 blueprint = APIBlueprint("detections", __name__, url_prefix="/v1/detections")

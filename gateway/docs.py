@@ -7,7 +7,7 @@ from apiflask import APIBlueprint
 from flask import Response
 from werkzeug.exceptions import NotFound as NoSuchPage
 
-from gateway.http.operations import Operation, operation
+from gateway.web.operations import Operation, operation
 
 blueprint = APIBlueprint("docs", __name__, url_prefix="/docs", enable_openapi=False)
 

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from gateway.auth import Scope
 from gateway.context import caller, request_id, services
-from gateway.http.bodies import Body, LogFile, read_body
-from gateway.http.operations import Operation, operation
-from gateway.http.responses import document
+from gateway.web.bodies import Body, LogFile, read_body
+from gateway.web.operations import Operation, operation
+from gateway.web.responses import document
 from shared.erasures.log import Erasure
 from shared.erasures.replay import ReplayReport
 from shared.errors import InvalidErasureLog

@@ -45,7 +45,7 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import HTTPException
 
 from gateway.context import request_id
-from gateway.http.problems import problem
+from gateway.web.problems import problem
 from shared.errors import (
     Conflict,
     ImageTooLarge,

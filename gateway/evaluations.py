@@ -6,9 +6,9 @@ from pydantic import Field
 
 from gateway.auth import Scope
 from gateway.context import caller, context, services
-from gateway.http.bodies import Body, OptionalArchiveFile, OptionalPairsFile, read_body
-from gateway.http.operations import accepts_job
-from gateway.http.responses import accept
+from gateway.web.bodies import Body, OptionalArchiveFile, OptionalPairsFile, read_body
+from gateway.web.operations import accepts_job
+from gateway.web.responses import accept
 from shared.schemas import EvaluationPayload, JobType, Priority
 
 blueprint = APIBlueprint("evaluations", __name__, url_prefix="/v1/galleries/<id:gallery>/evaluations")

@@ -10,11 +10,11 @@ from flask import Response
 
 from gateway.auth import Scope
 from gateway.context import caller, services
-from gateway.http.bodies import Body, ExportFile, read_body
-from gateway.http.operations import Operation, accepts_job, operation
-from gateway.http.references import File, StoredFile
-from gateway.http.responses import accept
 from gateway.telling import tell
+from gateway.web.bodies import Body, ExportFile, read_body
+from gateway.web.operations import Operation, accepts_job, operation
+from gateway.web.references import File, StoredFile
+from gateway.web.responses import accept
 from shared.errors import ModelMismatch
 from shared.galleries import exports
 from shared.galleries.exports import GalleryLine

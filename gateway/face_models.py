@@ -6,9 +6,9 @@ from pydantic import Field
 
 from gateway.auth import Scope
 from gateway.context import caller, services
-from gateway.http.bodies import Body, ManifestFile, WeightsFile, read_body
-from gateway.http.operations import Operation, accepts_job, operation
-from gateway.http.responses import Document, accept, document
+from gateway.web.bodies import Body, ManifestFile, WeightsFile, read_body
+from gateway.web.operations import Operation, accepts_job, operation
+from gateway.web.responses import Document, accept, document
 from shared.errors import ModelInUse
 from shared.ml.face.catalogue import ModelCard
 from shared.schemas import JobType, Priority, RegistrationPayload

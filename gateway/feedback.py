@@ -10,11 +10,11 @@ from pydantic import Field
 
 from gateway.auth import Scope
 from gateway.context import caller, services
-from gateway.http.bodies import Body, read_body, read_query
-from gateway.http.operations import Operation, operation
-from gateway.http.responses import Document, document
 from gateway.jobs import SCOPES
 from gateway.telling import tell
+from gateway.web.bodies import Body, read_body, read_query
+from gateway.web.operations import Operation, operation
+from gateway.web.responses import Document, document
 from shared.errors import Conflict, InvalidField, JobNotFound, PersonChanged, PersonNotFound
 from shared.galleries.feedback import Feedback, FeedbackKind
 from shared.ml.face.verification import Verdict

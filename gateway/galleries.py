@@ -11,11 +11,11 @@ from pydantic import Field
 
 from gateway.auth import PEOPLE, Scope
 from gateway.context import caller, services
-from gateway.http.bodies import JSON_OBJECT, Body, read_body
-from gateway.http.operations import Operation, operation
-from gateway.http.responses import Document, document
 from gateway.policies import check_policy, policy_of
 from gateway.telling import tell
+from gateway.web.bodies import JSON_OBJECT, Body, read_body
+from gateway.web.operations import Operation, operation
+from gateway.web.responses import Document, document
 from shared.errors import GalleryExists, GalleryNotFound, InvalidField
 from shared.ml.face.catalogue import DEFAULT_MODEL
 from shared.schemas import (

@@ -7,9 +7,9 @@ from flask import Response, redirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from gateway.context import services
-from gateway.http.operations import Operation, operation
-from gateway.http.problems import problem
-from gateway.http.responses import Document, document
+from gateway.web.operations import Operation, operation
+from gateway.web.problems import problem
+from gateway.web.responses import Document, document
 from shared.errors import Unavailable
 from shared.queue import Queue
 

@@ -10,12 +10,12 @@ from pydantic import Field
 
 from gateway.auth import Scope
 from gateway.context import caller, context, services
-from gateway.http.bodies import read_query
-from gateway.http.downloads import stored
-from gateway.http.event_streams import EVENT_STREAM, Story, stream
-from gateway.http.operations import Operation, operation
-from gateway.http.paging import TimePage, read_page
-from gateway.http.responses import (
+from gateway.web.bodies import read_query
+from gateway.web.downloads import stored
+from gateway.web.event_streams import EVENT_STREAM, Story, stream
+from gateway.web.operations import Operation, operation
+from gateway.web.paging import TimePage, read_page
+from gateway.web.responses import (
     REPORT_FILES,
     Document,
     JobDocument,

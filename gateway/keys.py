@@ -17,10 +17,10 @@ from pydantic import Field, StringConstraints, model_validator
 from gateway.auth import ApiKey, Role, Scope
 from gateway.context import caller, services
 from gateway.errors import ApiKeyNotFound, Forbidden
-from gateway.http.bodies import TEXTS, Body, read_body, read_query
-from gateway.http.operations import Operation, operation
-from gateway.http.responses import Document, document, optional
 from gateway.telling import tell_of
+from gateway.web.bodies import TEXTS, Body, read_body, read_query
+from gateway.web.operations import Operation, operation
+from gateway.web.responses import Document, document, optional
 from shared.errors import InvalidField
 from shared.schemas import Id
 

@@ -9,9 +9,9 @@ from pydantic import Field
 from gateway.auth import Scope
 from gateway.context import caller, context, services
 from gateway.errors import RateLimited
-from gateway.http.bodies import Body, ImageFiles, read_body
-from gateway.http.operations import Operation, operation
-from gateway.http.responses import Document, JobDocument, accept, document, optional
+from gateway.web.bodies import Body, ImageFiles, read_body
+from gateway.web.operations import Operation, operation
+from gateway.web.responses import Document, JobDocument, accept, document, optional
 from shared.errors import ImageTooLarge
 from shared.liveness_sessions import LivenessSession
 from shared.ml.face.catalogue import DEFAULT_MODEL

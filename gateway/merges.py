@@ -6,10 +6,10 @@ from pydantic import Field
 
 from gateway.auth import Scope
 from gateway.context import caller, request_id, services
-from gateway.http.bodies import Body, read_body
-from gateway.http.operations import Operation, operation
-from gateway.http.responses import document
 from gateway.persons import PersonWithFaces, with_faces
+from gateway.web.bodies import Body, read_body
+from gateway.web.operations import Operation, operation
+from gateway.web.responses import document
 from shared.galleries.merging import Asked, Merger
 from shared.ml.face.verification import verification_profile
 from shared.schemas import EnrolmentWarning, Gallery, Id

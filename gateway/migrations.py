@@ -15,10 +15,10 @@ from pydantic import Field
 
 from gateway.auth import Scope
 from gateway.context import caller, context, services
-from gateway.http.bodies import Body, ImageFile, read_body
-from gateway.http.operations import Operation, accepts_job, operation
-from gateway.http.responses import Document, accept, document
 from gateway.telling import tell
+from gateway.web.bodies import Body, ImageFile, read_body
+from gateway.web.operations import Operation, accepts_job, operation
+from gateway.web.responses import Document, accept, document
 from shared.errors import Conflict, MigrationIncomplete, MigrationNotFound, MigrationUnderWay
 from shared.jobs import NewJob
 from shared.schemas import Gallery, Id, JobType, Migration, MigrationState, Model, Priority, ReembeddingPayload

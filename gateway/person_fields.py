@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from gateway.http.bodies import JSON_LIST, JSON_OBJECT, Body
-from gateway.http.responses import Document
+from gateway.web.bodies import JSON_LIST, JSON_OBJECT, Body
+from gateway.web.responses import Document
 from shared.errors import InvalidField
 from shared.schemas import Consent, Person
 from shared.schemas.texts import Attributes, Groups, Moment, Tags, Text

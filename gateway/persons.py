@@ -8,12 +8,12 @@ from pydantic import Field
 
 from gateway.auth import PEOPLE, Scope
 from gateway.context import caller, context, request_id, services
-from gateway.http.bodies import Body, ImageFile, read_body, read_query
-from gateway.http.operations import Operation, accepts_job, operation
-from gateway.http.responses import Document, accept, document
 from gateway.person_fields import PersonDocument, PersonFields, changed, view
 from gateway.policies import Device
 from gateway.telling import tell
+from gateway.web.bodies import Body, ImageFile, read_body, read_query
+from gateway.web.operations import Operation, accepts_job, operation
+from gateway.web.responses import Document, accept, document
 from shared.erasures.eraser import ErasureReport
 from shared.erasures.log import ErasureReason
 from shared.errors import PersonNotFound

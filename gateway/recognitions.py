@@ -6,9 +6,6 @@ from pydantic import Field
 
 from gateway.auth import Scope
 from gateway.context import caller, context, services
-from gateway.http.bodies import Body, ImageFile, read_body
-from gateway.http.operations import accepts_job
-from gateway.http.responses import accept
 from gateway.policies import (
     Device,
     IdentificationPolicy,
@@ -18,6 +15,9 @@ from gateway.policies import (
     check_liveness,
     choose_policy,
 )
+from gateway.web.bodies import Body, ImageFile, read_body
+from gateway.web.operations import accepts_job
+from gateway.web.responses import accept
 from shared.schemas import JobType, LivenessRequirement, PolicyKind, Priority, RecognitionPayload
 
 blueprint = APIBlueprint("recognitions", __name__, url_prefix="/v1/galleries/<id:gallery>/recognitions")

@@ -22,8 +22,8 @@ from gunicorn.http.errors import (
 )
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from gateway.http.prefer import LONGEST_WAIT_S
-from gateway.http.problems import PROBLEM_TYPE, problem_body
+from gateway.web.prefer import LONGEST_WAIT_S
+from gateway.web.problems import PROBLEM_TYPE, problem_body
 
 Build = Callable[[threading.Event], APIFlask]
 
@@ -44,7 +44,7 @@ MALFORMED = (400, "Bad Request", "bad_request", "This is not a well-formed HTTP/
 
 
 class OneLog(Logger):  # type: ignore[misc]
-    """Gunicorn's messages go where ours go; gateway/http/parting.py writes the line of each request."""
+    """Gunicorn's messages go where ours go; gateway/web/parting.py writes the line of each request."""
 
     def setup(self, cfg: Any) -> None:
         super().setup(cfg)
@@ -64,7 +64,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]
 
     Nor may silent or slow clients hold its threads: gunicorn reads a request's head without any limit of time, so
     the listening sockets get one that the kernel hands on to each connection, and a head that is not whole by its
-    time is cut off. gateway/http/gatekeeper.py sets the limit for all that follows.
+    time is cut off. gateway/web/gatekeeper.py sets the limit for all that follows.
     """
 
     def init_process(self) -> None:

@@ -7,8 +7,8 @@ from typing import Annotated, Self, TypeVar
 from pydantic import Field, model_validator
 
 from gateway.context import caller, services
-from gateway.http.bodies import JSON_LIST, AnyIds, AnyImageFiles, Body
 from gateway.style_options import ListedWeight
+from gateway.web.bodies import JSON_LIST, AnyIds, AnyImageFiles, Body
 from shared.errors import InvalidField
 from shared.schemas import StyleInput, StyleMode
 from shared.styles import StyleKind

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from gateway.http.bodies import JSON_TEXT, Body
+from gateway.web.bodies import JSON_TEXT, Body
 from shared.errors import ImageTooSmall, InvalidField
 from shared.images import ImageFormat
 from shared.ml.style import options

@@ -10,10 +10,10 @@ from pydantic import Field, StringConstraints
 
 from gateway.auth import PAINTING, Scope
 from gateway.context import caller, context, services
-from gateway.http.bodies import Body, ImageFile, read_body, read_query
-from gateway.http.downloads import sent
-from gateway.http.operations import Operation, operation
-from gateway.http.responses import Document, document, optional
+from gateway.web.bodies import Body, ImageFile, read_body, read_query
+from gateway.web.downloads import sent
+from gateway.web.operations import Operation, operation
+from gateway.web.responses import Document, document, optional
 from shared.schemas import Id, StyleMode
 from shared.styles import Credits, Style, StyleKind, StylePicture
 

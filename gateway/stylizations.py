@@ -11,11 +11,11 @@ from pydantic import Field, model_validator
 from gateway import style_options
 from gateway.auth import Scope
 from gateway.context import context
-from gateway.http.bodies import AnyImageFiles, Body, ImageFile, OptionalImageFile, read_body, read_query
-from gateway.http.operations import Operation, accepts_job, operation
-from gateway.http.responses import Document, accept, document
 from gateway.style_choice import ChosenStyles, StyleChoice, choose, numbered
 from gateway.style_options import LEAST_SHORT_SIDE, LEAST_SIDE, StyleOptions, check_shape, longest_side, short_side
+from gateway.web.bodies import AnyImageFiles, Body, ImageFile, OptionalImageFile, read_body, read_query
+from gateway.web.operations import Operation, accepts_job, operation
+from gateway.web.responses import Document, accept, document
 from shared.errors import InvalidField
 from shared.ml.style.options import Init
 from shared.schemas import JobType, Priority, StyleInput, StyleMode, StylizationPayload

@@ -8,9 +8,9 @@ from pydantic import Field
 
 from gateway.auth import Scope
 from gateway.context import context
-from gateway.http.bodies import ArchiveFile, Body, read_body
-from gateway.http.operations import accepts_job
-from gateway.http.responses import accept
+from gateway.web.bodies import ArchiveFile, Body, read_body
+from gateway.web.operations import accepts_job
+from gateway.web.responses import accept
 from shared.ml.face.training.manifest import NAME_PATTERN
 from shared.ml.face.training.options import Mining
 from shared.schemas import JobType, Priority, TrainingPayload

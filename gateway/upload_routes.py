@@ -11,10 +11,10 @@ from pydantic import Field, StringConstraints
 from gateway.auth import Scope
 from gateway.context import caller, context, services
 from gateway.errors import UploadTooLarge
-from gateway.http.bodies import Body, read_body
-from gateway.http.operations import Operation, operation
-from gateway.http.references import REFERENCE
-from gateway.http.responses import Document, document
+from gateway.web.bodies import Body, read_body
+from gateway.web.operations import Operation, operation
+from gateway.web.references import REFERENCE
+from gateway.web.responses import Document, document
 from shared.errors import Unavailable
 
 blueprint = APIBlueprint("uploads", __name__, url_prefix="/v1/uploads")

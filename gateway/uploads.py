@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 from gateway.errors import UploadIncomplete
-from gateway.http.memory_budget import MemoryBudget
-from gateway.http.references import File, StoredFile
+from gateway.web.memory_budget import MemoryBudget
+from gateway.web.references import File, StoredFile
 from shared import images
 from shared.errors import InvalidArchive, InvalidImage, ObjectNotFound, Unavailable
 from shared.images import ImageLimits

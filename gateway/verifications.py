@@ -10,9 +10,6 @@ from pydantic import Field
 from gateway.auth import Scope
 from gateway.context import caller, chosen_id, context, services
 from gateway.errors import PersonLocked
-from gateway.http.bodies import Body, ImageFile, read_body
-from gateway.http.operations import accepts_job
-from gateway.http.responses import accept
 from gateway.policies import (
     ComparisonPolicy,
     Device,
@@ -24,6 +21,9 @@ from gateway.policies import (
     choose_policy,
 )
 from gateway.telling import tell
+from gateway.web.bodies import Body, ImageFile, read_body
+from gateway.web.operations import accepts_job
+from gateway.web.responses import accept
 from shared.ml.face.catalogue import DEFAULT_MODEL
 from shared.ml.face.verification import DEFAULT_VERIFICATION
 from shared.schemas import (

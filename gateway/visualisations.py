@@ -8,9 +8,9 @@ from pydantic import AfterValidator, Field, model_validator
 
 from gateway.auth import Scope
 from gateway.context import context
-from gateway.http.bodies import JSON_LIST, Body, PicturesFile, read_body
-from gateway.http.operations import accepts_job
-from gateway.http.responses import accept
+from gateway.web.bodies import JSON_LIST, Body, PicturesFile, read_body
+from gateway.web.operations import accepts_job
+from gateway.web.responses import accept
 from shared.errors import InvalidField
 from shared.ml.style.options import LAYERS, Method, check_layers
 from shared.schemas import JobType, Priority, VisualisationKind, VisualisationPayload

@@ -11,10 +11,10 @@ from pydantic import BeforeValidator, Field
 
 from gateway.auth import Scope
 from gateway.context import caller, context, services
-from gateway.http.bodies import TEXTS, Body, read_body
-from gateway.http.operations import Operation, operation
-from gateway.http.paging import TimePage, read_page
-from gateway.http.responses import Document, document, optional
+from gateway.web.bodies import TEXTS, Body, read_body
+from gateway.web.operations import Operation, operation
+from gateway.web.paging import TimePage, read_page
+from gateway.web.responses import Document, document, optional
 from shared.errors import InvalidField, QueueFull, WebhookDisabled
 from shared.schemas import Delivery, DeliveryState, Webhook, WebhookEvent, WebhookStatus
 from shared.webhooks.messages import message

@@ -9,9 +9,9 @@ from redis import Redis
 from gateway.app import create_app
 from gateway.auth import KeyStore, hand_over_first_key
 from gateway.context import Services
-from gateway.http.idempotency import IdempotencyStore
-from gateway.http.rates import Rates
 from gateway.upload_store import UploadStore
+from gateway.web.idempotency import IdempotencyStore
+from gateway.web.rates import Rates
 from shared import styles
 from shared.attempts import Attempts
 from shared.audit.log import AuditLog

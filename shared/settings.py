@@ -100,9 +100,11 @@ class LimitSettings(_Section):
         512 * 2**20, gt=0, description="largest file that is sent to the object store and referred to"
     )
     open_uploads: int = Field(1000, gt=0, description="most such files of a tenant that are not used yet")
-    event_streams: int = Field(32, ge=0, description="event streams open at a time in one gateway")
+    event_streams: int = Field(32, ge=0, description="event streams open at a time in one gateway (a tenant: 3/4)")
     waiting_requests: int = Field(
-        48, ge=0, description="requests that wait for their job (`Prefer`) at a time in one gateway; others do not"
+        48,
+        ge=0,
+        description="requests that wait for their job (`Prefer`) at a time in one gateway (a tenant: 3/4)",
     )
     batch_items: int = Field(10_000, gt=0, description="most pictures of one batch")
     batch_bytes: int = Field(128 * 2**20, gt=0, description="largest body of a batch, and most its ZIP may hold")

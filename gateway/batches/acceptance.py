@@ -7,7 +7,7 @@ from flask import Response
 
 from gateway.batches.results import batch_document, batch_url
 from gateway.context import caller, chosen_id, services
-from gateway.http.responses import document
+from gateway.web.responses import document
 from shared.errors import BatchNotFound
 from shared.schemas import Batch, BatchItem
 

@@ -13,9 +13,9 @@ from gateway.batches.files import Read, clean_name, id_of, untaken
 from gateway.batches.input import manifest_lines, place
 from gateway.context import context
 from gateway.errors import InvalidBase64
-from gateway.http.bodies import read_json
-from gateway.http.references import REFERENCE, decode_base64, reader
 from gateway.person_fields import PersonFields
+from gateway.web.bodies import read_json
+from gateway.web.references import REFERENCE, decode_base64, reader
 from shared.errors import InvalidField, ObjectNotFound
 from shared.schemas import Id
 from shared.settings import LimitSettings

@@ -13,9 +13,9 @@ from gateway.batches.enrolment_intake import EnrolmentIntake
 from gateway.batches.files import files_of
 from gateway.batches.results import BatchDocument
 from gateway.context import caller, context, services
-from gateway.http.bodies import Body, OptionalArchiveFile, OptionalLinesFile, read_body
-from gateway.http.operations import Operation, operation
 from gateway.policies import Device
+from gateway.web.bodies import Body, OptionalArchiveFile, OptionalLinesFile, read_body
+from gateway.web.operations import Operation, operation
 from shared.errors import InvalidField
 
 blueprint = APIBlueprint("enrolment_batches", __name__, url_prefix="/v1/galleries/<id:gallery>/enrolment-batches")

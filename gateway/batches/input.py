@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 
 from gateway.batches.files import clean_name, id_of
 from gateway.errors import MalformedBody
-from gateway.http.bodies import AnyIds, Body, parse_json, read_json
 from gateway.style_options import StyleOptions
+from gateway.web.bodies import AnyIds, Body, parse_json, read_json
 from shared.errors import InvalidField, InvalidInput
 from shared.schemas import Id
 from shared.settings import LimitSettings

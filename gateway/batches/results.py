@@ -9,7 +9,7 @@ from pydantic import Field
 from zipstream import ZIP_STORED, ZipStream
 
 from gateway.batches.files import untaken
-from gateway.http.responses import Document, optional
+from gateway.web.responses import Document, optional
 from shared.batches.records import BatchStore, Entry
 from shared.errors import ObjectNotFound
 from shared.schemas import (

@@ -23,14 +23,14 @@ from gateway.batches.results import (
     manifest,
 )
 from gateway.context import caller, context, services
-from gateway.http.bodies import AnyImageFiles, Body, OptionalLinesFile, OptionalPicturesFile, read_body, read_query
-from gateway.http.downloads import stored
-from gateway.http.event_streams import EVENT_STREAM, Story, stream
-from gateway.http.operations import Operation, operation
-from gateway.http.paging import TimePage, read_page
-from gateway.http.references import REFERENCE, reader
-from gateway.http.responses import document
 from gateway.style_options import StyleOptions
+from gateway.web.bodies import AnyImageFiles, Body, OptionalLinesFile, OptionalPicturesFile, read_body, read_query
+from gateway.web.downloads import stored
+from gateway.web.event_streams import EVENT_STREAM, Story, stream
+from gateway.web.operations import Operation, operation
+from gateway.web.paging import TimePage, read_page
+from gateway.web.references import REFERENCE, reader
+from gateway.web.responses import document
 from shared.errors import InvalidField, ObjectNotFound
 from shared.schemas import Batch, BatchItem, BatchKind, ItemStatus
 from shared.settings import LimitSettings

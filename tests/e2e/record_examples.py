@@ -1,6 +1,6 @@
 """Records the examples of the OpenAPI document from the real system: nobody made an answer up.
 
-`make examples` starts a system, makes the calls below and writes gateway/http/examples.json. A test
+`make examples` starts a system, makes the calls below and writes gateway/web/examples.json. A test
 (tests/unit/gateway/test_examples.py) holds each example against the schemas as they are now.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from gateway.http.openapi import EXAMPLES
+from gateway.web.openapi import EXAMPLES
 from shared.embedded.stack import Stack
 
 FACES = Path(__file__).parents[1] / "data" / "faces"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gateway import errors as gateway_errors  # noqa: F401 - its classes belong to the tree
 from shared.errors import Conflict, InvalidInput, LikenessError, NotFound, Unavailable
-from tests.unit.gateway.http.test_openapi import spec
+from tests.unit.gateway.web.test_openapi import spec
 
 PAGE = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
 UNLISTED = {"/openapi.json"}

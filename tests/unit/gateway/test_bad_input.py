@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from redis import Redis
 from werkzeug.test import TestResponse
 
-from gateway.http.problems import PROBLEM_TYPE
+from gateway.web.problems import PROBLEM_TYPE
 from shared.storage.store import UPLOADS, MemoryStore
 from tests.unit.gateway.conftest import PHOTO, PREFIX, Api, picture
 

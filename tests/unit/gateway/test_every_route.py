@@ -20,8 +20,8 @@ from gateway.context import Services
 from shared.galleries.store import GalleryStore
 from shared.storage.store import MemoryStore
 from tests.unit.gateway.conftest import Api, FakeWorker, MakeApi
-from tests.unit.gateway.http.test_openapi import PROTECTED
 from tests.unit.gateway.route_table import ANY, ROUTES
+from tests.unit.gateway.web.test_openapi import PROTECTED
 from tests.unit.gateway.world import World
 
 NAMES = [f"{method} {path}" for method, path in PROTECTED]

@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 from jsonschema import Draft202012Validator
 
-from gateway.http.openapi import EXAMPLES
-from tests.unit.gateway.http.test_openapi import lonely_app
+from gateway.web.openapi import EXAMPLES
+from tests.unit.gateway.web.test_openapi import lonely_app
 
 JSON = "application/json"
 SPEC = cast("dict[str, Any]", lonely_app().spec)

@@ -9,8 +9,8 @@ import pytest
 
 from gateway.auth import Scope
 from gateway.context import Services
-from gateway.http.responses import JobDocument
 from gateway.jobs import SCOPES
+from gateway.web.responses import JobDocument
 from shared.schemas import JobError, JobStatus, JobType, Progress
 from shared.storage.store import UPLOADS, MemoryStore
 from tests.unit.gateway.conftest import MATCH, MODEL, PHOTO, RECOGNISED, Api, FakeWorker, MakeApi, stylised

@@ -11,7 +11,7 @@ from pydantic.main import IncEx
 
 from gateway.auth import Scope
 from gateway.context import caller, chosen_id, context, preferred_wait, request_id, services
-from gateway.http.references import File
+from gateway.web.references import File
 from shared.errors import Unavailable
 from shared.jobs import NewJob
 from shared.schemas import (
@@ -163,11 +163,12 @@ def accept(
 def job_made(job: Job) -> Response:
     """The answer to the POST that made a job, as `Prefer` asks."""
     wait, headers = preferred_wait(), {}
-    if wait is not None and context().waits.acquire(blocking=False):  # a preference: when many wait, no more do
+    # A preference: when many wait, no more do.
+    if wait is not None and (leave := context().waits.take(caller().tenant)):
         try:
             job = _wait(job, wait)
         finally:
-            context().waits.release()
+            leave()
         headers = {"Preference-Applied": f"wait={wait}"}
     if job.status.finished:
         return job_answer(job, 200, headers)

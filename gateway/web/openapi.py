@@ -12,12 +12,12 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 from werkzeug.routing import Rule
 
-from gateway.http import idempotency
-from gateway.http.bodies import JSON, MULTIPART, Body, file_fields
-from gateway.http.event_streams import EVENT_ID
-from gateway.http.operations import Operation, operation_of
-from gateway.http.problems import PROBLEM_TYPE, Problem
-from gateway.http.responses import JobDocument
+from gateway.web import idempotency
+from gateway.web.bodies import JSON, MULTIPART, Body, file_fields
+from gateway.web.event_streams import EVENT_ID
+from gateway.web.operations import Operation, operation_of
+from gateway.web.problems import PROBLEM_TYPE, Problem
+from gateway.web.responses import JobDocument
 from shared.schemas import ID_PATTERN
 
 Json = dict[str, Any]

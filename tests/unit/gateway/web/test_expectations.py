@@ -4,9 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.galleries import NewGallery
-from gateway.http.bodies import Body
-from gateway.http.expectations import expectation, located
 from gateway.visualisations import Visualisation
+from gateway.web.bodies import Body
+from gateway.web.expectations import expectation, located
 
 HOURS = {"days": ["mon"], "from": "08:00", "to": "18:00"}
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import InvalidPrefer
-from gateway.http.prefer import wait_seconds
+from gateway.web.prefer import wait_seconds
 
 UNDERSTOOD = {
     None: None,

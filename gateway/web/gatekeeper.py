@@ -11,10 +11,10 @@ from flask import current_app, g, request
 
 from gateway.context import services
 from gateway.errors import InvalidId, RateLimited
-from gateway.http import idempotency
-from gateway.http.bodies import Body, read_query
-from gateway.http.operations import Operation, operation_of
-from gateway.http.prefer import wait_seconds
+from gateway.web import idempotency
+from gateway.web.bodies import Body, read_query
+from gateway.web.operations import Operation, operation_of
+from gateway.web.prefer import wait_seconds
 from shared.schemas import ID_PATTERN
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -62,7 +62,7 @@ def admit() -> None:
 
 
 def _limit() -> None:
-    """Count the request; gateway/http/parting.py tells what is left."""
+    """Count the request; gateway/web/parting.py tells what is left."""
     g.allowance = services().rates.hit(g.caller.id)
     if g.allowance and not g.allowance.admitted:
         raise RateLimited(

@@ -7,7 +7,7 @@ from redis import Redis
 
 from gateway.app import create_app
 from gateway.auth import Scope
-from gateway.http.downloads import URL_S
+from gateway.web.downloads import URL_S
 from gateway.wsgi import assemble
 from shared.settings import Downloads, Settings
 from shared.storage.store import MemoryStore, image_key, preview_key

@@ -14,12 +14,12 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 
 from gateway.context import Services
-from gateway.http.problems import PROBLEM_TYPE
+from gateway.web.problems import PROBLEM_TYPE
 from shared.galleries.store import GalleryStore
 from shared.storage.store import MemoryStore
 from tests.unit.gateway.conftest import PHOTO, Api, FakeWorker
-from tests.unit.gateway.http.test_openapi import BODIES, spec
 from tests.unit.gateway.route_table import ROUTES
+from tests.unit.gateway.web.test_openapi import BODIES, spec
 from tests.unit.gateway.world import World
 
 NAMES = [f"{method} {path}" for method, path in BODIES]

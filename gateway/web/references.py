@@ -17,8 +17,8 @@ from pydantic_core import PydanticCustomError
 
 from gateway.context import caller, context, services
 from gateway.errors import UploadDamaged, UploadIncomplete, UploadNotFound, UploadTooLarge
-from gateway.http.memory_budget import reckon
 from gateway.upload_store import Announcement
+from gateway.web.memory_budget import reckon
 from shared.errors import ObjectNotFound
 from shared.schemas import ID_PATTERN
 from shared.settings import LimitSettings

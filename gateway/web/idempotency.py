@@ -33,7 +33,7 @@ from gateway.errors import (
     IdempotencyKeyReused,
     InvalidIdempotencyKey,
 )
-from gateway.http.responses import job_made
+from gateway.web.responses import job_made
 from shared.errors import JobNotFound, QueueUnavailable
 from shared.jobs import NewJob
 
@@ -74,7 +74,7 @@ class IdempotencyStore:
     def __init__(self, redis: Redis, prefix: str, *, kept_seconds: int) -> None:
         self._prefix = prefix
         self._kept_seconds = kept_seconds
-        self._script = redis.register_script(files("gateway.http").joinpath("idempotency.lua").read_text())
+        self._script = redis.register_script(files("gateway.web").joinpath("idempotency.lua").read_text())
 
     def claim(self, tenant: str, key: str, content: str, *, lease: float) -> Claim | Kept:
         """Take a key for a request with this content."""

@@ -11,7 +11,7 @@ from openapi_spec_validator import validate
 from pydantic import SecretStr
 
 from gateway.app import create_app
-from gateway.http.operations import operation_of
+from gateway.web.operations import operation_of
 from gateway.wsgi import assemble
 from shared.queue import connect
 from shared.settings import RedisSettings, S3Settings, Settings

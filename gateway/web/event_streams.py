@@ -8,14 +8,13 @@ with the oldest that is left, and misses nothing that a later one does not say a
 import json
 import re
 import socket
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from flask import Response, request
 
-from gateway.context import Services, context, services
+from gateway.context import Services, caller, context, services
 from gateway.errors import TooManyStreams, Unauthorized
 from shared.errors import InvalidField, NotFound, Unavailable
 
@@ -50,23 +49,6 @@ class Story:
     after: Callable[[str, bool], Sequence[Event]]
 
 
-class Seats:
-    """Each stream takes a thread of the gateway's: so many may be taken, the rest are for everything else."""
-
-    def __init__(self, most: int) -> None:
-        self._free = threading.BoundedSemaphore(most)
-
-    def take(self) -> Callable[[], None]:
-        """Gives back the seat when it is called.
-
-        Raises:
-            TooManyStreams
-        """
-        if not self._free.acquire(blocking=False):
-            raise TooManyStreams("Too many event streams are open; ask for the state itself, or come back later.")
-        return self._free.release
-
-
 def stream(story: Story) -> Response:
     """The events after `Last-Event-ID`, and those to come; 204 when there are none of either.
 
@@ -79,7 +61,9 @@ def stream(story: Story) -> Response:
     if story.over() and not story.after(after, False):
         return Response(status=204)  # an EventSource then stops coming back
     _notice_lost_clients()
-    leave = context().seats.take()  # last of what can fail: nobody else would give it back
+    leave = context().streams.take(caller().tenant)  # last of what can fail: nobody else would give it back
+    if leave is None:
+        raise TooManyStreams("Too many event streams are open; ask for the state itself, or come back later.")
     response = Response(_told(services(), story, after, request.headers.get("Authorization")), mimetype=EVENT_STREAM)
     response.headers["X-Accel-Buffering"] = "no"  # nginx would keep events back
     response.call_on_close(leave)

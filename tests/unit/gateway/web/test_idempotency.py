@@ -12,7 +12,7 @@ from redis import Redis
 from werkzeug.test import TestResponse
 
 from gateway.context import Services
-from gateway.http.idempotency import Claim, IdempotencyStore, Kept
+from gateway.web.idempotency import Claim, IdempotencyStore, Kept
 from shared.errors import QueueUnavailable, StorageUnavailable
 from shared.jobs import NewJob
 from shared.queue import connect

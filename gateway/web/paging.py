@@ -5,7 +5,7 @@ from typing import Annotated, Protocol, TypeVar
 
 from pydantic import Field
 
-from gateway.http.bodies import Body, read_query
+from gateway.web.bodies import Body, read_query
 
 
 class _Dated(Protocol):

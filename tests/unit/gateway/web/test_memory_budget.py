@@ -9,8 +9,8 @@ from werkzeug.test import TestResponse
 
 from gateway.context import EXTENSION
 from gateway.errors import GatewayBusy
-from gateway.http import memory_budget
-from gateway.http.memory_budget import MemoryBudget
+from gateway.web import memory_budget
+from gateway.web.memory_budget import MemoryBudget
 from shared.storage.store import MemoryStore, inbound_key
 from tests.unit.gateway.conftest import PHOTO, Api
 

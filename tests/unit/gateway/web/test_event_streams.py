@@ -13,7 +13,6 @@ from redis import Redis
 
 from gateway.app import create_app
 from gateway.context import Services
-from gateway.http.event_streams import Seats
 from shared.batches.records import BatchStore
 from shared.jobs import JobStore, NewJob
 from shared.queue import connect
@@ -203,12 +202,6 @@ def test_streams_leave_room_for_everything_else(settings: Settings, services: Se
     second = client.get(path, headers=headers)
     assert second.status_code == 200
     second.close()
-
-
-def test_a_seat_is_given_back_for_the_next_one() -> None:
-    seats = Seats(1)
-    for _ in range(3):
-        seats.take()()
 
 
 class LostConnection:

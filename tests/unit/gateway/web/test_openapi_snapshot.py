@@ -6,7 +6,7 @@
 import json
 from pathlib import Path
 
-from tests.unit.gateway.http.test_openapi import lonely_app
+from tests.unit.gateway.web.test_openapi import lonely_app
 
 AGREED = Path(__file__).parents[4] / "docs" / "openapi.json"
 

@@ -1,7 +1,7 @@
 """Reading a request into one frozen pydantic model, from multipart/form-data or from JSON.
 
 The model is the only description of a request: names, types and ranges are checked from it here, and
-gateway/http/openapi.py documents it from the same model. Nothing is accepted and ignored: unknown, repeated and
+gateway/web/openapi.py documents it from the same model. Nothing is accepted and ignored: unknown, repeated and
 mistyped fields are refused by name.
 """
 
@@ -18,10 +18,10 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from gateway.errors import InvalidBase64, InvalidId, MalformedBody, UnsupportedMediaType
-from gateway.http import idempotency
-from gateway.http.expectations import expectation, located
-from gateway.http.memory_budget import reckon_body
-from gateway.http.references import NOT_BASE64, REFERENCE, File, in_memory, in_memory_or_store
+from gateway.web import idempotency
+from gateway.web.expectations import expectation, located
+from gateway.web.memory_budget import reckon_body
+from gateway.web.references import NOT_BASE64, REFERENCE, File, in_memory, in_memory_or_store
 from shared.errors import InvalidField, InvalidInput
 from shared.schemas import ID_PATTERN, Id
 

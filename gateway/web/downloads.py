@@ -5,7 +5,7 @@ import hashlib
 from flask import Response, request
 
 from gateway.context import context, services
-from gateway.http.prefer import wants_representation
+from gateway.web.prefer import wants_representation
 from shared.settings import Downloads
 
 URL_S = 300  # to begin with; a transfer that has begun may take longer

@@ -15,8 +15,8 @@ from gateway.app import create_app
 from gateway.auth import KeyStore, Scope
 from gateway.context import Services
 from gateway.errors import HTTP_CODES, STATUS, status_of
-from gateway.http.operations import Operation, operation
-from gateway.http.problems import PROBLEM_TYPE
+from gateway.web.operations import Operation, operation
+from gateway.web.problems import PROBLEM_TYPE
 from shared import errors as tree
 from shared.errors import LikenessError
 from shared.settings import Settings

@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from gateway.app import create_app
 from gateway.auth import Scope
-from gateway.http.rates import Rates
+from gateway.web.rates import Rates
 from gateway.wsgi import assemble
 from shared.attempts import Attempts
 from shared.jobs import JobStore

@@ -1,6 +1,6 @@
 """What a route is, said once beside its view: who may call it, what it reads, what it answers.
 
-`gateway.app` lets requests in by it and gateway/http/openapi.py documents it, so the two cannot disagree. A route
+`gateway.app` lets requests in by it and gateway/web/openapi.py documents it, so the two cannot disagree. A route
 without an operation is refused when the application is made.
 """
 
@@ -11,8 +11,8 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from gateway.auth import Scope
-from gateway.http.bodies import Body
-from gateway.http.responses import JobDocument
+from gateway.web.bodies import Body
+from gateway.web.responses import JobDocument
 
 V = TypeVar("V", bound=Callable[..., object])
 _ATTRIBUTE = "likeness_operation"
