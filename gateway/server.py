@@ -78,6 +78,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self.app.stopping.set()
         super().handle_exit(sig, frame)
 
+    def is_parent_alive(self) -> bool:
+        """A worker whose parent was killed gives up the port at once, for the next gateway is being started there."""
+        if super().is_parent_alive():
+            return True
+        self.alive = False
+        self.app.stopping.set()
+        self.set_accept_enabled(False)
+        for listener in self.sockets:
+            listener.close()
+        return False
+
     def handle(self, conn: TConn) -> Any:
         """In a thread: read a request's head, then answer it."""
         self._heads[conn] = time.monotonic() + HEAD_S

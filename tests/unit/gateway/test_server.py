@@ -8,10 +8,12 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from shared.embedded.ports import free_ports
@@ -168,6 +170,32 @@ def test_shutting_down_ends_streams_and_waits_and_answers_them(redis_url: str, t
         for client in clients:
             client.join()
     assert sorted(answers) == [200, 202]
+
+
+def can_listen(port: int) -> bool:
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
+
+
+def test_when_the_parent_is_killed_the_port_is_free_at_once(redis_url: str, tmp_path: Path) -> None:
+    running = start(tmp_path, redis_url)
+    (worker,) = psutil.Process(running.process.pid).children()
+    headers = {"Authorization": f"Bearer {running.token}"}
+    with httpx.Client(base_url=running.url, headers=headers, timeout=60) as http, ThreadPoolExecutor() as pool:
+        files = {"image_a": PHOTO, "image_b": PHOTO}
+        waiting = pool.submit(http.post, "/v1/comparisons", files=files, headers={"Prefer": "wait=30"})
+        time.sleep(0.5)
+        running.process.kill()
+        running.process.wait()
+        until = time.monotonic() + 5  # the worker looks each second
+        while not can_listen(http.base_url.port or 0):
+            assert time.monotonic() < until
+            time.sleep(0.1)
+        assert waiting.result().status_code == 202, "who was waiting gets an answer"
+    worker.wait(15)
 
 
 ENVIRONMENT = {
