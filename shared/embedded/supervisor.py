@@ -13,7 +13,8 @@ import psutil
 from shared.errors import ConfigurationError
 
 POLL_S = 0.1
-RESTART_DELAYS_S = (0.5, 1, 2, 5, 10)
+RESTART_DELAYS_S = (0.5, 1, 2, 5, 10)  # after the first death, the second, ...
+STEADY_S = 30.0  # who ran for so long begins anew with the first of them
 
 
 @dataclass(frozen=True)
@@ -40,15 +41,25 @@ class ProcessRecord:
     created: float
 
 
+@dataclass
+class _Run:
+    """A service and the process that is it now."""
+
+    service: Service
+    process: subprocess.Popen[bytes]
+    deaths: int  # of processes that were it, in a row
+    started: float = field(default_factory=time.monotonic)
+    due: float | None = None  # once it has died: when the next one starts
+
+
 class Supervisor:
     """Runs services whose output goes to `logs/{name}.log`; tells `on_restart` when it restarted one."""
 
     def __init__(self, logs: Path, *, on_restart: Callable[[], None] = lambda: None) -> None:
         self._logs = logs
         self._on_restart = on_restart
-        self._running: dict[str, tuple[Service, subprocess.Popen[bytes]]] = {}
+        self._running: dict[str, _Run] = {}
         self._groups: list[list[str]] = []
-        self._failures: dict[str, int] = {}
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
@@ -70,32 +81,34 @@ class Supervisor:
     def processes(self) -> list[ProcessRecord]:
         with self._lock:
             return [
-                ProcessRecord(process.pid, psutil.Process(process.pid).create_time())
-                for _, process in self._running.values()
-                if process.poll() is None
+                ProcessRecord(run.process.pid, psutil.Process(run.process.pid).create_time())
+                for run in self._running.values()
+                if run.process.poll() is None
             ]
 
     def pid(self, name: str) -> int:
-        return self._running[name][1].pid
+        return self._running[name].process.pid
 
     def stop(self) -> None:
         """Stop everything: those that were started together at once, the last group first."""
         self._stopping.set()
+        if self._watcher.is_alive():
+            self._watcher.join()  # it starts nothing from now on
         with self._lock:
             running = dict(self._running)
         for group in reversed(self._groups):
             started = [running[name] for name in group if name in running]
-            for _, process in started:
-                process.terminate()
-            for service, process in started:
+            for run in started:
+                run.process.terminate()
+            for run in started:
                 try:
-                    process.wait(service.stop_seconds)
+                    run.process.wait(run.service.stop_seconds)
                 except subprocess.TimeoutExpired:
-                    process.kill()
-                    process.wait()
+                    run.process.kill()
+                    run.process.wait()
         self._running.clear()
 
-    def _spawn(self, service: Service) -> None:
+    def _spawn(self, service: Service, *, deaths: int = 0) -> None:
         self._logs.mkdir(parents=True, exist_ok=True)
         with (self._logs / f"{service.name}.log").open("ab") as log, self._lock:
             # A session of its own: Ctrl-C reaches the supervisor only, which then stops the rest in order.
@@ -107,10 +120,10 @@ class Supervisor:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            self._running[service.name] = (service, process)
+            self._running[service.name] = _Run(service, process, deaths)
 
     def _wait(self, service: Service) -> None:
-        process = self._running[service.name][1]
+        process = self._running[service.name].process
         until = time.monotonic() + service.start_seconds
         while not service.ready():
             if process.poll() is not None:
@@ -127,14 +140,20 @@ class Supervisor:
 
     def _watch(self) -> None:
         while not self._stopping.wait(POLL_S):
-            for service, process in list(self._running.values()):
-                if process.poll() is not None and not self._stopping.is_set():
-                    failures = self._failures.get(service.name, 0)
-                    self._failures[service.name] = failures + 1
-                    self._stopping.wait(RESTART_DELAYS_S[min(failures, len(RESTART_DELAYS_S) - 1)])
-                    if not self._stopping.is_set():
-                        self._spawn(service)
-                        self._on_restart()
+            for run in list(self._running.values()):
+                if run.process.poll() is not None and not self._stopping.is_set():
+                    self._revive(run)
+
+    def _revive(self, run: _Run) -> None:
+        """Start again what has died, when its time has come; nothing waits for another's."""
+        now = time.monotonic()
+        if run.due is None:
+            before = 0 if now - run.started > STEADY_S else run.deaths
+            run.due = now + RESTART_DELAYS_S[min(before, len(RESTART_DELAYS_S) - 1)]
+            run.deaths = before + 1
+        if now >= run.due:
+            self._spawn(run.service, deaths=run.deaths)
+            self._on_restart()
 
 
 def own_process() -> ProcessRecord:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.embedded import supervisor as supervising
 from shared.embedded.ports import TWIN, free_ports
 from shared.embedded.supervisor import (
     ProcessRecord,
@@ -68,6 +69,34 @@ def test_what_dies_is_started_again(tmp_path: Path) -> None:
     assert eventually(lambda: bool(restarts))
     assert supervisor.pid("a") != first
     supervisor.stop()
+
+
+def killed(supervisor: Supervisor, name: str) -> Callable[[], bool]:
+    """Whether another process has taken its place."""
+    former = supervisor.pid(name)
+    os.kill(former, signal.SIGKILL)
+    return lambda: supervisor.pid(name) != former
+
+
+def test_what_dies_again_and_again_waits_longer_and_keeps_nobody_waiting(
+    supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervising, "RESTART_DELAYS_S", (0, 600))
+    supervisor.start(service(tmp_path, "a"), service(tmp_path, "b"))
+    assert eventually(killed(supervisor, "a"))
+    again = killed(supervisor, "a")
+    assert eventually(killed(supervisor, "b"))
+    assert not again()
+
+
+def test_who_ran_for_a_while_is_started_at_once(
+    supervisor: Supervisor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervising, "RESTART_DELAYS_S", (0, 600))
+    monkeypatch.setattr(supervising, "STEADY_S", 0)
+    supervisor.start(service(tmp_path, "a"))
+    for _ in range(3):
+        assert eventually(killed(supervisor, "a"))
 
 
 def test_a_service_that_ends_at_its_start_shows_its_last_words(supervisor: Supervisor, tmp_path: Path) -> None:
