@@ -31,8 +31,10 @@ up: weights ## start the system here and stay in the foreground; Ctrl-C stops it
 down: $(READY) ## stop the system that `make up` started
 	@$(BIN)/likeness down
 
+# Where every test has processes of its own they run side by side; the whole system gets the machine to itself.
 test: weights ## run all tests
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 8 tests/deploy tests/integration tests/unit
+	$(BIN)/python -m pytest tests/browser tests/e2e
 
 lint: $(READY) ## formatting, lint, types and the directions of imports
 	$(BIN)/ruff format --check .

@@ -37,7 +37,7 @@ class AuditFact(Message):
 
 
 class AuditEntry(AuditFact):
-    """A line of the log. `hash` is of its canonical JSON without that member (shared/audit/chain.py)."""
+    """A line of the log. `hash` is of its canonical JSON without that member (docs/audit.md)."""
 
     sequence: int = Field(description="its place in the tenant's log, from 1")
     previous: str = Field(description="`hash` of the entry before")

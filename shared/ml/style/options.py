@@ -28,7 +28,7 @@ class Pooling(StrEnum):
 
 
 class Method(StrEnum):
-    """How to go back from a unit to the pixels: shared/ml/style/guided.py."""
+    """How to go back from a unit to the pixels (docs/style.md)."""
 
     GUIDED = "guided"
     DECONVNET = "deconvnet"

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Mining(StrEnum):
-    """Which triplets of a batch to learn from; shared/ml/face/training/mining.py says how each is found."""
+    """Which triplets of a batch to learn from (docs/training.md)."""
 
     RANDOM = "random"
     SEMI_HARD = "semi-hard"
