@@ -130,7 +130,8 @@ def enrol_face(gallery: str, person: str) -> Response:
 
     `warnings` tell when the face resembles another person (`lookalike`; the gallery may refuse those) or
     does not resemble the person's other faces (`identity_conflict`).
-    The person is created when he is not there. The photo is deleted as soon as its face is embedded.
+    The person is created when he is not there, and stays without a face when the photo is refused.
+    The photo is deleted as soon as its face is embedded.
     """
     sent = read_body(Enrolment)
     pictures = {"image": sent.image}
