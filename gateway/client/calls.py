@@ -23,7 +23,7 @@ class Call:
     """One request.
 
     `parts` make a multipart form, `json` a JSON body. `timeout` is in seconds, None the client's. A download follows
-    redirects.
+    redirects. A patient call belongs to something that is waited for anyway: it is tried for as long as it has time.
     """
 
     method: str
@@ -34,6 +34,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None
     download: bool = False
+    patient: bool = False
 
 
 def at(*parts: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import httpx
 import typer
+from typer.exceptions import TyperException
 
 from gateway.client import ClientError, ConnectionFailed, RateLimited, ServiceUnavailable
 from gateway.client.commands import (
@@ -60,17 +61,30 @@ def run(arguments: Sequence[str] | None = None, transport: httpx.BaseTransport |
     `transport` takes the place of the network, in tests.
     """
     try:
-        app(arguments, prog_name="likeness", obj=transport)
+        status = app(arguments, prog_name="likeness", obj=transport, standalone_mode=False)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else Exit.ERROR
+    except typer.Abort:
+        return _complain("Nothing was done.", Exit.ERROR)
+    except TyperException as error:
+        return _correct(error)
     except (ConnectionFailed, RateLimited, ServiceUnavailable, NoSystem) as error:
         return _complain(error, Exit.UNREACHABLE)
     except (LikenessError, ClientError, OSError, UnicodeError) as error:
         return _complain(error, Exit.ERROR)
-    return Exit.OK
+    return status if isinstance(status, int) else Exit.OK
 
 
-def _complain(error: Exception, status: Exit) -> Exit:
+def _correct(error: TyperException) -> Exit:
+    """A wrong usage; its message is empty where the help was shown instead."""
+    context: typer.Context | None = getattr(error, "ctx", None)
+    command = context.command_path if context else "likeness"
+    if said := error.format_message().removesuffix("."):
+        _complain(f"{said}. See {command} --help.", Exit.USAGE)
+    return Exit.USAGE
+
+
+def _complain(error: Exception | str, status: Exit) -> Exit:
     sys.stderr.write(f"likeness: {' '.join(str(error).split())}\n")
     return status
 

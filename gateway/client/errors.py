@@ -46,7 +46,7 @@ class ApiError(ClientError):
             found = response.json()
         except ValueError:
             found = None
-        problem = found if isinstance(found, dict) else {"detail": response.reason_phrase or "an answer without words"}
+        problem = found if isinstance(found, dict) else {"detail": _unexplained(response)}
         problem.setdefault("request_id", response.headers.get("X-Request-ID"))
         made = _class_of(response.status_code)
         return made(response.status_code, problem, retry_after=retry_after(response.headers))
@@ -121,6 +121,14 @@ _CLASSES: Mapping[int, type[ApiError]] = {
     503: ServiceUnavailable,
     504: ServiceUnavailable,
 }
+
+
+def _unexplained(response: httpx.Response) -> str:
+    """Of an answer that the gateway did not give: another server, or a proxy before it."""
+    if response.has_redirect_location:
+        return f"It leads to {response.headers['Location']}. Is the URL right?"
+    words = response.reason_phrase or "an answer without words"
+    return f"{words}, without a word of the API's. Is it running, and is the URL right?"
 
 
 def _class_of(status: int) -> type[ApiError]:

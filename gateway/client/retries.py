@@ -6,12 +6,14 @@ the gateway asks for by `Retry-After` is the least, never cut short.
 """
 
 import random
+import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 AGAIN = frozenset({429, 502, 503, 504})
+MOST_DOUBLINGS = 64  # beyond any pause, and no float overflows yet
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,10 @@ class Retries:
     first_seconds: float = 0.25
     most_seconds: float = 8.0
     draw: Callable[[], float] = random.random  # uniform in [0, 1)
+
+    def patiently(self) -> "Retries":
+        """For what is waited for anyway: its time ends it, not a number of attempts; one attempt stays one."""
+        return self if self.attempts <= 1 else replace(self, attempts=sys.maxsize)
 
     def pause(self, failures: int, *, asked: float | None, left: float) -> float | None:
         """Seconds until the next attempt.
@@ -36,7 +42,7 @@ class Retries:
         """
         if failures >= self.attempts:
             return None
-        chosen = min(self.most_seconds, self.first_seconds * 2 ** (failures - 1)) * self.draw()
+        chosen = min(self.most_seconds, self.first_seconds * 2 ** min(failures - 1, MOST_DOUBLINGS)) * self.draw()
         pause = max(chosen, asked or 0.0)
         return pause if pause < left else None
 
@@ -48,7 +54,7 @@ def retry_after(headers: Mapping[str, str], *, now: datetime | None = None) -> f
         return float(text)
     try:
         until = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     if until.tzinfo is None:
         until = until.replace(tzinfo=UTC)

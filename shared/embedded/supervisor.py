@@ -5,11 +5,13 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
+from shared.embedded.info import ProcessRecord
 from shared.errors import ConfigurationError
 
 POLL_S = 0.1
@@ -31,14 +33,6 @@ class Service:
     environment: Mapping[str, str] = field(default_factory=dict)
     start_seconds: float = 30
     stop_seconds: float = 10
-
-
-@dataclass(frozen=True)
-class ProcessRecord:
-    """A process id and its creation time, which together are never those of another process."""
-
-    pid: int
-    created: float
 
 
 @dataclass
@@ -142,7 +136,8 @@ class Supervisor:
         while not self._stopping.wait(POLL_S):
             for run in list(self._running.values()):
                 if run.process.poll() is not None and not self._stopping.is_set():
-                    self._revive(run)
+                    with suppress(OSError):  # no room for a process or on the disk: the next round tries again
+                        self._revive(run)
 
     def _revive(self, run: _Run) -> None:
         """Start again what has died, when its time has come; nothing waits for another's."""

@@ -16,6 +16,7 @@ from redis import Redis
 from shared.audit.log import AuditLog, AuditQuery
 from shared.audit.objects import PACK
 from shared.embedded import servers
+from shared.embedded.info import S3Access
 from shared.embedded.ports import free_ports
 from shared.embedded.supervisor import Supervisor
 from shared.galleries.store import GalleryStore
@@ -123,7 +124,7 @@ def _servers() -> Iterator[tuple[Redis, S3Store]]:
         supervisor = Supervisor(folder / "logs")
         redis_port, *ports = free_ports(1 + len(servers.S3_PORTS))
         url = f"redis://:{secrets.token_hex(8)}@127.0.0.1:{redis_port}/0"
-        access = servers.S3Access(f"127.0.0.1:{ports[0]}", "bench", secrets.token_hex(16), "likeness")
+        access = S3Access(f"127.0.0.1:{ports[0]}", "bench", secrets.token_hex(16), "likeness")
         try:
             supervisor.start(servers.redis_server(folder / "redis", url))
             supervisor.start(servers.object_store(folder / "s3", access, ports))

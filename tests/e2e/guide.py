@@ -24,6 +24,7 @@ class Guide:
         self._folder = folder
         (folder / ".likeness").symlink_to(running.home)
         (folder / "tests").symlink_to(ROOT / "tests")
+        (folder / ".venv").symlink_to(sys.prefix)
 
     def shell(self) -> str:
         """What the bash blocks say, all in one shell."""
@@ -37,7 +38,10 @@ class Guide:
         return re.findall(rf"```{language}\n(.*?)```", self._text, flags=re.DOTALL)
 
     def _run(self, *command: str) -> str:
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        ours = str(Path(sys.executable).parent)
+        others = [one for one in os.environ["PATH"].split(os.pathsep) if one != ours]
+        # a page that says where the commands are must be right
+        path = os.pathsep.join(others if "export PATH=" in self._text else [ours, *others])
         environment = {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), "LIKENESS_DEVICE": "cpu"}
         done = subprocess.run(
             command, cwd=self._folder, env=environment, capture_output=True, text=True, timeout=240, check=False

@@ -2,6 +2,8 @@
 
 import asyncio
 import io
+import os
+import signal
 import time
 import zipfile
 from pathlib import Path
@@ -10,8 +12,9 @@ import pytest
 
 from gateway.client import AsyncClient, Client, JobFailed, NotAuthenticated
 from gateway.client._async.uploads import LARGE_BYTES
-from shared.embedded.stack import StackInfo
+from shared.embedded.stack import Stack, StackInfo
 from tests.e2e.conftest import PHOTOS
+from tests.live_stack import wait_until_ready
 
 
 def test_enrol_verify_recognise_follow_and_erase(client: Client, gallery: str, tmp_path: Path) -> None:
@@ -68,6 +71,21 @@ def test_a_cancelled_job_says_so(client: Client) -> None:
     assert job.wait(30).status == "cancelled"
     with pytest.raises(JobFailed, match="cancelled"):
         _ = job.result
+
+
+def test_a_gateway_that_dies_is_outlasted(running: Stack, stack: StackInfo, client: Client) -> None:
+    job = client.stylizations.start(PHOTOS / "collins.png", "great-wave", mode="fine", size=96, steps=60)
+    following = job.follow()
+    events = [next(following)]
+    killed = running.supervisor.pid("gateway")
+    os.kill(killed, signal.SIGKILL)
+    events += following
+    assert [event.event for event in events if event.event != "progress"] == ["queued", "running", "succeeded"]
+    assert len({event.id for event in events}) == len(events)
+    while running.supervisor.pid("gateway") == killed:
+        time.sleep(0.1)
+    assert client.jobs.wait(job.id).status == "succeeded"
+    wait_until_ready(stack)
 
 
 def test_a_key_that_was_revoked_is_not_taken_any_more(client: Client, stack: StackInfo) -> None:

@@ -12,6 +12,7 @@ from redis import Redis
 from shared.audit.log import AuditLog
 from shared.batches.records import BatchStore
 from shared.embedded import servers
+from shared.embedded.info import S3Access
 from shared.embedded.ports import free_ports
 from shared.embedded.supervisor import Supervisor
 from shared.jobs import JobStore
@@ -31,7 +32,7 @@ from workers.feeding import Feeder
 def s3_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Settings]:
     folder: Path = tmp_path_factory.mktemp("s3")
     ports = free_ports(len(servers.S3_PORTS))
-    access = servers.S3Access(f"127.0.0.1:{ports[0]}", "test-key", "test-only-" + "x" * 16, "likeness")
+    access = S3Access(f"127.0.0.1:{ports[0]}", "test-key", "test-only-" + "x" * 16, "likeness")
     supervisor = Supervisor(folder / "logs")
     try:
         supervisor.start(servers.object_store(folder / "data", access, ports))

@@ -63,7 +63,11 @@ async def _received(transport: AsyncTransport, path: str, last: str) -> AsyncGen
                     yield event
     except httpx.TransportError:
         return
-    except (ConnectionFailed, RateLimited, ServiceUnavailable):
+    except ConnectionFailed:
+        if last:
+            return  # there was a stream, and there may be one again when the gateway has started
+        raise _NoStream from None
+    except (RateLimited, ServiceUnavailable):
         raise _NoStream from None  # streams are refused before calls are
     except ApiError as error:
         if error.status not in NO_STREAMS:
@@ -75,7 +79,7 @@ async def poll(transport: AsyncTransport, path: str, told: Any = None) -> AsyncI
     """The same by asking again and again: what is not as `told`, the last event included."""
     pause = FIRST_POLL_S
     while True:
-        document = await transport.json(Call("GET", path))
+        document = await transport.json(Call("GET", path, patient=True))
         status = document["status"]
         if status in FINISHED:
             yield Event("", status, document.get("error") or {})

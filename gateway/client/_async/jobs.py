@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Generic, Self, TypeVar
 
@@ -29,7 +30,8 @@ class AsyncJob(Generic[T]):
 
     def __init__(self, transport: AsyncTransport, document: JobDocument) -> None:
         self.document = document
-        self._transport = transport
+        # an Idempotency-Key belongs to the request that made the job: to cancel it is another
+        self._transport = replace(transport, idempotency_key=None)
 
     def __repr__(self) -> str:
         return f"<{self.type} {self.id}: {self.status}>"
@@ -86,7 +88,7 @@ class AsyncJob(Generic[T]):
     async def _read(self, until: float = math.inf) -> Self:
         """`until`: by the monotonic clock, when nobody waits any more."""
         timeout = min(self._transport.timeout, max(LEAST_READ_S, until - time.monotonic()))
-        self.document = await self._transport.json(Call("GET", at("jobs", self.id), timeout=timeout))
+        self.document = await self._transport.json(Call("GET", at("jobs", self.id), timeout=timeout, patient=True))
         return self
 
     async def wait(self, timeout: float | None = WAIT_S) -> Self:
@@ -152,7 +154,9 @@ class AsyncJobs:
         Raises:
             JobTimeout: it was not finished in time; it goes on.
         """
-        return await (await self.get(job)).wait(timeout)
+        longest = min(self._transport.timeout, max(LEAST_READ_S, math.inf if timeout is None else timeout))
+        found = await self._transport.json(Call("GET", at("jobs", job), timeout=longest, patient=True))
+        return await AsyncJob[Any](self._transport, found).wait(timeout)
 
     def follow(self, job: str) -> AsyncIterator[Event]:
         """Its events to the last one, each once."""

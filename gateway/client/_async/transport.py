@@ -79,13 +79,14 @@ class AsyncTransport:
             # the same over all attempts, so that a creation whose answer got lost is not made twice
             headers["Idempotency-Key"] = self.idempotency_key or uuid.uuid4().hex
         call = replace(call, headers=headers)
+        retries = self.retries.patiently() if call.patient else self.retries
         until = time.monotonic() + (call.timeout or self.timeout)
         for failures in count(1):
             outcome = await self._attempt(call, until - time.monotonic(), stream=stream)
             if isinstance(outcome, httpx.Response):
                 return outcome
             asked = outcome.retry_after if isinstance(outcome, ApiError) else None
-            pause = self.retries.pause(failures, asked=asked, left=until - time.monotonic())
+            pause = retries.pause(failures, asked=asked, left=until - time.monotonic())
             if pause is None:
                 raise outcome
             await async_sleep(pause)

@@ -9,14 +9,13 @@ from typing import Any
 import httpx
 import typer
 
-from gateway.client.commands import output
+from gateway.client.commands import output, parts
 from gateway.client.commands.exits import Exit
-from gateway.client.commands.session import STACK, AsJson, Key, NoSystem, Url, reachable
+from gateway.client.commands.session import STACK, AsJson, Key, NoSystem, Url, reachable, settings_here
 from gateway.client.diagnosis import machine, service
 from gateway.client.diagnosis.check import Check, Examination, Outcome, examine
-from shared.embedded.stack import read_info
 from shared.errors import ConfigurationError
-from shared.settings import Settings, load_settings, names_servers
+from shared.settings import load_settings
 
 CONSTRAINTS = Path(__file__).resolve().parents[3] / "constraints.txt"
 NOWHERE: dict[str, Any] = {  # for what else the environment says
@@ -58,9 +57,13 @@ def _machine() -> Iterator[tuple[str, Examination]]:
     yield "memory", machine.memory
     yield "disk", partial(machine.disk, STACK if STACK.is_dir() else Path())
     try:
-        settings = _settings() or load_settings(**NOWHERE)
+        settings = settings_here() or load_settings(**NOWHERE)
     except ConfigurationError:
         return  # the next checks say so
+    if not parts.installed("workers"):
+        check = Check.skipped("models", "no worker can run here: its packages are not installed")
+        yield "models", lambda: [check]
+        return
     yield "models", partial(machine.compute, settings.device.value, settings.weights_cache)
 
 
@@ -69,7 +72,7 @@ def _servers() -> Iterator[tuple[str, Examination]]:
     from gateway.client.diagnosis import servers
 
     try:
-        settings = _settings()
+        settings = settings_here()
     except ConfigurationError as error:
         check = Check.failed("settings", str(error), "Correct the variables; .env.example says what each means.")
         yield "settings", lambda: [check]
@@ -93,22 +96,6 @@ def _service(
         yield "gateway", lambda: [check]
         return
     yield "gateway", partial(service.gateway, *named, transport)
-
-
-def _settings() -> Settings | None:
-    """Of the environment, else of the system that runs here; None when there is neither.
-
-    Raises:
-        ConfigurationError: the environment has some, and they are wrong.
-    """
-    try:
-        return load_settings()
-    except ConfigurationError:
-        if info := read_info(STACK):
-            return load_settings(redis={"url": info.redis}, s3=asdict(info.s3))
-        if names_servers():
-            raise
-        return None
 
 
 def _tell(check: Check) -> None:

@@ -1,6 +1,6 @@
 """The `likeness jobs` commands: what became of what was asked for."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -8,6 +8,8 @@ from gateway.client import Job
 from gateway.client.commands import output
 from gateway.client.commands.exits import Exit
 from gateway.client.commands.session import Session, online
+from gateway.client.documents import JobStatus
+from shared.errors import InvalidField
 
 JobId = Annotated[str, typer.Argument(metavar="JOB")]
 
@@ -26,6 +28,8 @@ def list_jobs(
     status: Annotated[str | None, typer.Option(help="only jobs with this status, such as failed")] = None,
 ) -> None:
     """List the jobs, newest first."""
+    if status not in {None, *get_args(JobStatus)}:
+        raise InvalidField(f"--status is one of {', '.join(get_args(JobStatus))}.")
     found = (job for job in session.client.jobs.list() if status in {None, job["status"]})
     columns: dict[str, output.Column] = {
         "job": "id",

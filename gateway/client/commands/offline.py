@@ -7,6 +7,8 @@ from typing import NoReturn
 
 import typer
 
+from gateway.client.commands import parts
+
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
@@ -42,5 +44,6 @@ def visualise(context: typer.Context) -> None:
 
 def offline(command: str, arguments: Iterable[str]) -> NoReturn:
     """Become the command that has the models."""
+    parts.require("workers")
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", "workers.tools", command, *arguments])  # noqa: S606 - no shell is meant

@@ -59,6 +59,8 @@ def enrol(
         batches.report(session, batch if detach else batches.watch(session, batch))
         return
     person, *photos = words
+    if Path(person).suffix.lower() in PHOTO_SUFFIXES and Path(person).is_file():
+        raise InvalidField(f"{person} is a photo: name the person before it.")
     options: EnrolmentOptions = {"device": device} if device else {}
     documents, refused = [], False
     for photo in map(Path, photos):
@@ -87,7 +89,10 @@ def _send_many(session: Session, gallery: str, source: Path, device: str | None)
         case ".jsonl" | ".ndjson":
             return enrol_many(gallery, manifest=source, device=device)
         case _:
-            raise InvalidField("Name a person and his photos, or a folder, a ZIP or a JSON lines file of many people.")
+            absent = "" if source.exists() else f"There is no {source}. "
+            raise InvalidField(
+                f"{absent}Name a person and his photos, or a folder, a ZIP or a JSON lines file of many people."
+            )
 
 
 @persons.command("list")

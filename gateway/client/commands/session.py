@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Concatenate, ParamSpec, TypeVar
@@ -14,8 +14,9 @@ import typer
 from gateway.client import Client, Job, Retries
 from gateway.client.commands import output
 from gateway.client.commands.exits import Exit
-from shared.embedded.stack import read_info
-from shared.errors import LikenessError
+from shared.embedded.info import read_info
+from shared.errors import ConfigurationError, LikenessError
+from shared.settings import Settings, load_settings, names_servers
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -101,6 +102,22 @@ def reachable(url: str | None, key: str | None) -> tuple[str, str]:
     if not info.api_key:
         raise NoSystem("The system that runs here is still starting: try again in a moment.")
     return url or info.url, key or info.api_key
+
+
+def settings_here() -> Settings | None:
+    """Of the environment, else of the system that runs here; None when there is neither.
+
+    Raises:
+        ConfigurationError: the environment has some, and they are wrong.
+    """
+    try:
+        return load_settings()
+    except ConfigurationError:
+        if info := read_info(STACK):
+            return load_settings(redis={"url": info.redis}, s3=asdict(info.s3))
+        if names_servers():
+            raise
+        return None
 
 
 @contextmanager

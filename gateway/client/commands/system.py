@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from gateway.client.commands import parts
 from gateway.client.commands.exits import Exit
+from gateway.client.commands.session import settings_here
 from gateway.client.demo.run import run_demo
 from gateway.client.demo.script import DEMO
-from shared.embedded.stack import Stack, StackInfo, stop
+from shared.embedded.info import StackInfo
 from shared.settings import load_settings
 
 console = Console()
@@ -31,6 +33,9 @@ def up(
     face_workers: Annotated[int, typer.Option(min=1, help="face worker processes")] = 1,
 ) -> None:
     """Start the whole system on this machine and stay in the foreground; Ctrl-C stops it."""
+    parts.require(*parts.SYSTEM)
+    from shared.embedded.stack import Stack
+
     stack = Stack(home, port=port, face_workers=face_workers)
     with console.status("starting") as status:
         info = stack.up(status.update)
@@ -48,18 +53,26 @@ def up(
 
 def down(home: Home = Path(".likeness")) -> None:
     """Stop the system that `likeness up` started in this folder."""
+    parts.require("embedded")
+    from shared.embedded.stack import stop
+
     console.print("Stopped." if stop(home.resolve()) else "Nothing runs here.")
 
 
 def demo(
     output: Annotated[Path, typer.Option(help="where results are written")] = Path("demo-output"),
-    home: Home = Path(".likeness/demo"),
+    home: Annotated[Path, typer.Option(help="folder in which the demo makes `demo`, anew, for its own system")] = Path(
+        ".likeness"
+    ),
 ) -> None:
     """Enrol, verify, recognise and stylise sample photos through the HTTP API.
 
     Exits with 1 when an answer is not the expected one.
     """
-    stack = Stack(home)
+    parts.require(*parts.SYSTEM)
+    from shared.embedded.stack import Stack
+
+    stack = Stack(home / "demo")
     with console.status("starting") as status:
         stack.erase()
         info = stack.up(status.update)
@@ -82,8 +95,8 @@ def demo(
 
 
 def config() -> None:
-    """Print the configuration this environment gives as JSON, secrets masked."""
-    console.print_json(load_settings().model_dump_json())
+    """Print the configuration of this environment, else of the system that runs here, as JSON; secrets masked."""
+    console.print_json((settings_here() or load_settings()).model_dump_json())
 
 
 def _introduce(info: StackInfo, home: Path) -> None:

@@ -24,7 +24,7 @@ from gateway.client.demo.contact_sheet import Section, Tile, render
 from gateway.client.demo.script import Enrolment, Recognition, Script, Stylization, Verification
 from gateway.client.options import StyleOptions
 from gateway.client.style_documents import Stylization as Stylized
-from shared.embedded.stack import StackInfo
+from shared.embedded.info import StackInfo
 
 T = TypeVar("T")
 

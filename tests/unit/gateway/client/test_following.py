@@ -106,6 +106,18 @@ def test_a_stream_that_never_comes_is_given_up(
     assert [(event.event, event.data) for event in client.jobs.follow("j")] == CHANGES
 
 
+def test_a_stream_is_taken_up_again_when_the_gateway_has_started_again(gateway: Gateway, client: Client) -> None:
+    """Whoever polled instead would be told less: what it is while it is queued, its first attempt."""
+    stream = Stream(1, politely=False)
+    gateway.answers = [stream, *[httpx.ConnectError("refused")] * 12, stream]
+    assert list(client.jobs.follow("j")) == EVENTS
+
+
+def test_polling_outlasts_a_gateway_that_starts_again(gateway: Gateway, client: Client) -> None:
+    gateway.answers = [problem(405, "no"), POLLED[0], *[httpx.ConnectError("refused")] * 20, *POLLED[1:]]
+    assert [(event.event, event.data) for event in client.jobs.follow("j")] == CHANGES
+
+
 def test_progress_that_the_stream_told_is_not_told_again(gateway: Gateway, client: Client) -> None:
     told = b'id: 1-0\nevent: progress\ndata: {"done": 1}\n\n'
     stream = httpx.Response(200, content=told, headers={"Content-Type": "text/event-stream"})

@@ -22,6 +22,7 @@ NOON = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
         ("-3", None),
         ("1.5", None),
         ("٣", None),
+        ("Sun, 06 Nov 99999999999999999999 08:49:37 GMT", None),
     ],
 )
 def test_retry_after_is_a_number_or_a_date(text: str, seconds: float | None) -> None:
@@ -58,3 +59,13 @@ def test_after_the_last_attempt_there_is_no_other() -> None:
     retries = Retries(attempts=3, draw=lambda: 0.0)
     assert retries.pause(2, asked=None, left=99) == 0.0
     assert retries.pause(3, asked=None, left=99) is None
+
+
+def test_what_is_waited_for_anyway_ends_with_its_time_only() -> None:
+    patient = Retries(attempts=3, first_seconds=1, most_seconds=5, draw=lambda: 1.0).patiently()
+    assert patient.pause(10_000, asked=None, left=99) == 5
+    assert patient.pause(10_000, asked=None, left=4) is None
+
+
+def test_no_retries_stay_none() -> None:
+    assert Retries(attempts=1, draw=lambda: 0.0).patiently().pause(1, asked=None, left=99) is None

@@ -197,12 +197,13 @@ def test_an_error_without_a_problem_document_is_an_error_all_the_same(gateway: G
         with pytest.raises(NotFound) as refused:
             client.galleries.list()
         assert refused.value.code == "no_problem_document"
+        assert "URL right?" in refused.value.detail
 
 
-def test_an_answer_that_leads_elsewhere_is_an_error(gateway: Gateway, client: Client) -> None:
-    gateway.answers = [httpx.Response(308, headers={"Location": "/v1/batches/cancel"})]
-    with pytest.raises(ApiError, match="308"):
-        client.batches.cancel("")
+def test_an_answer_that_leads_elsewhere_is_an_error_that_says_where(gateway: Gateway, client: Client) -> None:
+    gateway.answers = [httpx.Response(308, headers={"Location": "https://gateway.test/v1/galleries"})]
+    with pytest.raises(ApiError, match=r"308.*https://gateway\.test/v1/galleries\. Is the URL right"):
+        client.galleries.list()
 
 
 def test_a_download_follows_to_another_host_without_the_key(gateway: Gateway, client: Client, tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from shared.embedded import supervisor as supervising
+from shared.embedded.info import ProcessRecord
 from shared.embedded.ports import TWIN, free_ports
 from shared.embedded.supervisor import (
-    ProcessRecord,
     Service,
     Supervisor,
     end_processes,
@@ -68,6 +68,18 @@ def test_what_dies_is_started_again(tmp_path: Path) -> None:
     os.kill(first, signal.SIGKILL)
     assert eventually(lambda: bool(restarts))
     assert supervisor.pid("a") != first
+    supervisor.stop()
+
+
+def test_a_full_disk_does_not_keep_it_from_restarting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full() -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(supervising, "STEADY_S", 0)
+    supervisor = Supervisor(tmp_path / "logs", on_restart=full)
+    supervisor.start(service(tmp_path, "a"))
+    for _ in range(2):
+        assert eventually(killed(supervisor, "a"))
     supervisor.stop()
 
 

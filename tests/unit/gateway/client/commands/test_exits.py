@@ -65,9 +65,47 @@ def test_the_status_is_the_answer(
         jsonlib.loads(done.out)
 
 
-@pytest.mark.parametrize("words", [("verify",), ("keys", "rotate"), ("nothing",), ("keys", "list", "--no-such-option")])
-def test_a_wrong_usage_is_2(likeness: Likeness, words: tuple[str, ...]) -> None:
-    assert likeness(*words).status == 2
+@pytest.mark.parametrize(
+    ("words", "wrong", "command"),
+    [
+        (("verify",), "Missing argument 'PERSON'", "likeness verify"),
+        (("keys", "rotate"), "Missing argument 'KEY'", "likeness keys rotate"),
+        (("nothing",), "No such command 'nothing'", "likeness"),
+        (("keys", "list", "--no-such-option"), "--no-such-option", "likeness keys list"),
+        (("jobs", "list", "--limit", "x"), "'--limit': Input should be a valid integer", "likeness jobs list"),
+    ],
+)
+def test_a_wrong_usage_is_2_in_one_line(likeness: Likeness, words: tuple[str, ...], wrong: str, command: str) -> None:
+    done = likeness(*words)
+    assert (done.status, done.out) == (2, "")
+    assert done.err.startswith("likeness: ")
+    assert wrong in done.err
+    assert done.err.endswith(f". See {command} --help.\n")
+    assert done.err.count("\n") == 1
+
+
+def test_who_names_no_command_is_shown_them(likeness: Likeness) -> None:
+    done = likeness("keys")
+    assert (done.status, done.err) == (2, "")
+    assert "rotate" in done.out
+
+
+def test_a_status_that_no_job_has_is_refused(gateway: Gateway, likeness: Likeness) -> None:
+    done = likeness("jobs", "list", "--status", "faild")
+    assert (done.status, gateway.asked) == (1, [])
+    assert "failed" in done.err
+
+
+def test_a_photo_in_the_place_of_a_person_is_nobody(gateway: Gateway, likeness: Likeness) -> None:
+    done = likeness("enrol", "-g", "staff", "ada.jpg", "ada.jpg")
+    assert (done.status, gateway.asked) == (1, [])
+    assert "name the person before it" in done.err
+
+
+def test_a_folder_of_people_that_is_not_there_is_named(gateway: Gateway, likeness: Likeness) -> None:
+    done = likeness("enrol", "-g", "staff", "peple/")
+    assert (done.status, gateway.asked) == (1, [])
+    assert "There is no peple" in done.err
 
 
 def test_a_photo_that_is_not_there_is_a_wrong_usage(gateway: Gateway, likeness: Likeness) -> None:
@@ -153,6 +191,18 @@ def a_system_runs(folder: Path, key: str) -> None:
     info = {"url": HERE, "api_key": key, "s3": s3, "redis": "redis://127.0.0.1:3/0", "processes": []}
     (folder / ".likeness").mkdir()
     (folder / ".likeness" / "stack.json").write_text(jsonlib.dumps(info))
+
+
+def test_the_configuration_of_the_system_that_runs_here_is_printed_without_its_secrets(
+    likeness: Likeness, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("REDIS__URL", "S3__ENDPOINT", "S3__ACCESS_KEY", "S3__SECRET_KEY"):
+        monkeypatch.delenv(f"LIKENESS_{name}", raising=False)
+    assert "See .env.example" in likeness("config").err
+    a_system_runs(tmp_path, key="lk_here")
+    told = jsonlib.loads(likeness("config").out)
+    assert told["s3"]["endpoint"] == "127.0.0.1:2"
+    assert set(told["redis"]["url"]) == set(told["s3"]["secret_key"]) == {"*"}
 
 
 def test_a_key_may_be_in_a_file(gateway: Gateway, likeness: Likeness, tmp_path: Path) -> None:
