@@ -106,8 +106,8 @@ def create_app(settings: Settings, services: Services) -> APIFlask:
     app.before_request(gatekeeper.admit)
     app.after_request(parting.finish)
     app.after_request(cross_origin.finish)
-    app.after_request(idempotency.finish)  # before that: what is registered last comes first
     app.after_request(upload_routes.forget_used)
+    app.after_request(idempotency.finish)  # what is registered last comes first: nothing is used up that is not kept
     app.teardown_request(memory_budget.give_back)
     errors.register(app)
     modules = (

@@ -206,10 +206,17 @@ class KeyStore:
         self._forget(key_id)
 
     def keep_an_admin(self, key: ApiKey) -> None:
-        """Raises LastAdminKey when its tenant has no other usable key that can make keys."""
-        others = (one for one in self.listed(key.tenant) if one.id != key.id and not one.expired)
-        if key.may(Scope.ADMIN) and not any(one.may(Scope.ADMIN) for one in others):
+        """Raises LastAdminKey when no other usable key can make keys in its tenant, or in all, if this one can."""
+        if key.may(Scope.ADMIN) and not self._another(key, {Scope.ADMIN}, key.tenant):
             raise LastAdminKey("This is the tenant's last key that can make keys: make another one first.")
+        of_all = {Scope.ADMIN, Scope.TENANTS}
+        if key.scopes >= of_all and not self._another(key, of_all, None):
+            raise LastAdminKey("This is the last key that can make keys for every tenant: make another one first.")
+
+    def _another(self, key: ApiKey, scopes: set[Scope], tenant: str | None) -> bool:
+        """Whether another usable key has all of these."""
+        found = self.listed(tenant)
+        return any(one.scopes >= scopes for one in found if one.id != key.id and not one.expired)
 
     def delete_unless_last(self, key: ApiKey) -> None:
         """Revoke a key, and take it back if nobody is left who can make keys: the other one went at the same time.

@@ -262,7 +262,7 @@ def _werkzeug(error: HTTPException) -> Response:
     status = error.code or 500
     if status >= 500:
         return _unexpected(error)
-    kept = {name: value for name, value in error.get_headers() if name == "Allow"}
+    kept = {name: value for name, value in error.get_headers() if name in {"Allow", "Content-Range"}}
     return problem(status, HTTP_CODES.get(status, "http_error"), _sentence(error, status), headers=kept)
 
 

@@ -23,6 +23,7 @@ from gateway.web.operations import Operation, operation
 from gateway.web.responses import Document, document, optional
 from shared.errors import InvalidField
 from shared.schemas import Id
+from shared.schemas.texts import Text
 
 blueprint = APIBlueprint("keys", __name__, url_prefix="/v1")
 
@@ -32,8 +33,8 @@ LONGEST_LIFE_DAYS = 3650
 
 class NewKey(Body):
     tenant: Id | None = Field(None, description="another one than your own: for keys with the scope `tenants`; its id")
-    name: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = Field(
-        None, description="what the key is for"
+    name: Text | None = Field(
+        None, description="what the key is for: text of 1 to 200 characters, none of them a control character"
     )
     scopes: Annotated[tuple[Scope, ...], TEXTS] = Field(
         (), description=f"a list of scopes ({', '.join(Scope)}), unless there is a `role`"
@@ -150,7 +151,8 @@ def rotate_key(key: str) -> Response:
 def revoke_key(key: str) -> Response:
     """Revoke a key; within seconds no gateway takes it any more.
 
-    The last usable key with the scope `admin` of your own tenant cannot be revoked.
+    The last usable key with the scope `admin` of your own tenant cannot be revoked, nor the last one of all that has
+    `tenants` beside it.
     """
     found, keys = _find(key), services().keys
     own = found.tenant == caller().tenant

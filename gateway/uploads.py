@@ -82,8 +82,12 @@ class Uploads:
         return io.BytesIO(file) if isinstance(file, bytes) else open_object(self._store, file.key)
 
     @contextmanager
-    def kept(self, tenant: str, job_id: str, files: Mapping[str, File]) -> Iterator[dict[str, str]]:
-        """Store checked files for a job: field -> object key. Deleted again when the body raises."""
+    def kept(
+        self, tenant: str, job_id: str, files: Mapping[str, File], *, also_after: tuple[type[Exception], ...] = ()
+    ) -> Iterator[dict[str, str]]:
+        """Store checked files for a job: field -> object key. Deleted again when the body raises, unless `also_after`
+        names what it raises.
+        """
         keys = {field: f"{upload_folder(tenant, job_id)}{field}" for field in files}
         try:
             for field, file in files.items():
@@ -92,6 +96,8 @@ class Uploads:
                 else:
                     self._hand_over(file, keys[field], field)
             yield keys
+        except also_after:
+            raise
         except BaseException:
             self.discard(tenant, job_id)
             raise

@@ -248,7 +248,8 @@ def parse_json(raw: str | bytes) -> Any:
         found: dict[str, Any] = {}
         for name, value in pairs:
             if name in found:
-                raise InvalidField(f"`{name[:64]}` is given more than once.")
+                told = name[:64].encode(errors="replace").decode()  # half a surrogate could not be told
+                raise InvalidField(f"`{told}` is given more than once.")
             found[name] = value
         return found
 

@@ -54,12 +54,13 @@ def _any_member(schema: Schema) -> Schema:
 
 
 def _resolve(schema: Schema, definitions: Schema) -> Schema:
-    """Follow `$ref`, and look through "or null" at what is meant."""
+    """Follow `$ref`, and look through "or null" at what is meant; what is said of a field holds, not of its type."""
+    own = {"description": schema["description"]} if "description" in schema else {}
     if "anyOf" in schema:
         meant = [option for option in schema["anyOf"] if option.get("type") != "null"]
-        schema = {**schema, **_resolve(meant[0], definitions)}
+        schema = {**schema, **_resolve(meant[0], definitions), **own}
     if "$ref" in schema:
-        schema = {**schema, **definitions.get(schema["$ref"].rsplit("/", 1)[-1], {})}
+        schema = {**schema, **definitions.get(schema["$ref"].rsplit("/", 1)[-1], {}), **own}
     return schema
 
 

@@ -24,6 +24,7 @@ Json = dict[str, Any]
 
 PARAMETER = re.compile(r"{(\w+)}")
 JOBS = "/v1/jobs"
+FILES = ("image/", "*/*")  # media types of what gateway/web/downloads.py sends, whole, in part or not again
 EXAMPLES = Path(__file__).with_name("examples.json")  # recorded: tests/e2e/record_examples.py
 
 SECURITY = "ApiKey"
@@ -40,6 +41,7 @@ PROBLEMS: Mapping[int, str] = {
     409: "It conflicts with what is there.",
     413: "The body or an image is too large; the limit is in `detail`.",
     415: "The body or an image is of a type that is not accepted.",
+    416: "The file has no such part as `Range` asks for.",
     422: "A field, an id or an image is not valid.",
     429: "Too many requests of this key, or attempts on a person: try again after `Retry-After` seconds.",
     500: "An unexpected error, logged under the request id.",
@@ -50,6 +52,10 @@ ACCEPTED_HEADERS = {
     "Location": {"description": "the job", "schema": {"type": "string"}},
     "Retry-After": {"description": "seconds until it is worth asking", "schema": {"type": "integer"}},
 }
+SENT_ON_HEADERS = {"Location": {"description": "where the file is", "schema": {"type": "string"}}}
+_WHY = {"WWW-Authenticate": {"description": "what is missing (RFC 6750)", "schema": {"type": "string"}}}
+_AGAIN = {"Retry-After": {"description": "seconds until it is worth trying again", "schema": {"type": "integer"}}}
+PROBLEM_HEADERS: Mapping[int, Json] = {401: _WHY, 403: _WHY, 429: _AGAIN, 503: _AGAIN}
 PREFER: Json = {
     "name": "Prefer",
     "in": "header",
@@ -110,7 +116,7 @@ def complete(app: APIFlask, spec: Json) -> Json:
     spec["components"] = {
         "schemas": schemas,
         "securitySchemes": SECURITY_SCHEMES,
-        "responses": {f"Problem{status}": _problem(text) for status, text in PROBLEMS.items()},
+        "responses": {f"Problem{status}": _problem(status, text) for status, text in PROBLEMS.items()},
     }
     return spec
 
@@ -248,6 +254,10 @@ def _inlined(field: Json, schema: Json) -> Json:
 def _responses(described: Operation, path: str) -> Json:
     answers: Json = {str(status): _answer(status, model) for status, model in described.answers.items()}
     problems = {500, *described.problems}
+    file = described.answers.get(200)
+    if isinstance(file, str) and file.startswith(FILES):
+        answers |= {"206": _answer(206, file), "304": _answer(304, None)}
+        problems |= {416}
     if not described.public:
         problems |= {401, 429, 503}
     if described.needed:
@@ -270,7 +280,7 @@ def _repeated() -> Json:
 
 
 def _answer(status: int, model: type[BaseModel] | str | None) -> Json:
-    headers = REQUEST_ID_HEADER | (ACCEPTED_HEADERS if status == 202 else {})
+    headers = REQUEST_ID_HEADER | {202: ACCEPTED_HEADERS, 302: SENT_ON_HEADERS}.get(status, {})
     answer: Json = {"description": HTTPStatus(status).phrase, "headers": headers}
     match model:
         case None:
@@ -285,10 +295,10 @@ def _answer(status: int, model: type[BaseModel] | str | None) -> Json:
     return answer
 
 
-def _problem(description: str) -> Json:
+def _problem(status: int, description: str) -> Json:
     return {
         "description": description,
-        "headers": REQUEST_ID_HEADER,
+        "headers": REQUEST_ID_HEADER | PROBLEM_HEADERS.get(status, {}),
         "content": {PROBLEM_TYPE: {"schema": _ref(Problem)}},
     }
 

@@ -8,8 +8,10 @@ import re
 from gateway.errors import InvalidPrefer
 
 LONGEST_WAIT_S = 30
-# One preference: name, optional value (token or quoted string), parameters that are skipped.
-_PREFERENCE = re.compile(r'\s*([^\s=;,"]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^\s;,"]*))?((?:[^,"]|"(?:[^"\\]|\\.)*")*)')
+# One preference: name, optional value (token or quoted string), parameters that are skipped. A quoted string that does
+# not end goes to the end of the header: nothing is ever tried twice, however long the header is.
+_QUOTED = r'"(?:[^"\\]|\\.?)*(?:"|\Z)'
+_PREFERENCE = re.compile(rf'([^\s=;,"]+)\s*(?:=\s*({_QUOTED}|[^\s;,"]*))?((?:[^,"]|{_QUOTED})*)')
 
 
 def wait_seconds(header: str | None) -> int | None:

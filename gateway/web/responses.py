@@ -12,7 +12,7 @@ from pydantic.main import IncEx
 from gateway.auth import Scope
 from gateway.context import caller, chosen_id, context, preferred_wait, request_id, services
 from gateway.web.references import File
-from shared.errors import Unavailable
+from shared.errors import QueueUnavailable, Unavailable
 from shared.jobs import NewJob
 from shared.schemas import (
     CalibrationResult,
@@ -153,7 +153,9 @@ def accept(
         priority: which of the type's queues.
     """
     tenant, job_id = caller().tenant, chosen_id()
-    with context().uploads.kept(tenant, job_id, files) as keys:
+    # Redis may have taken the job and died before it said so: who repeats the request by its key finds that job.
+    unsure = (QueueUnavailable,) if "claim" in g else ()
+    with context().uploads.kept(tenant, job_id, files, also_after=unsure) as keys:
         new = NewJob(tenant, job_type, payload(keys), priority, trace=request_id(), id=job_id, actor=caller().id)
         job = services().jobs.submit(new)
     g.job_made = True

@@ -156,12 +156,20 @@ class S3Store:
             url = self._client.get_presigned_url("PUT", self._bucket, key, expires=timedelta(minutes=1))
             response = self._http.request("PUT", url, body=data, headers=condition)
             if response.status in {404, 412}:  # 404: nothing is there to match
-                return False
+                sent_again = response.retries is not None and bool(response.retries.history)
+                return sent_again and self._holds(key, data)
             if response.status >= 300:
                 raise StorageUnavailable(f"The object store answered {response.status} to a conditional PUT.")
             return True
 
         return self._call(key, conditional_put)
+
+    def _holds(self, key: str, data: bytes) -> bool:
+        """Whether what stands in a write's way is the write itself: it was done, and only its answer was lost."""
+        try:
+            return self._read(key)[0] == data
+        except ObjectNotFound:
+            return False
 
     def _call(self, key: str, action: Callable[[], _T]) -> _T:
         try:

@@ -71,6 +71,8 @@ def test_a_kill_in_the_middle_leads_to_the_same_single_jobs(
     again = [until_answered(http, key).json()["id"] for key in keys]
     assert again == first, "the same job for each, after the restart too"
     assert jobs_since(http, started) == Counter(first), "and no other"
+    done = [send(http, key, Prefer="wait=30").json() for key in keys]
+    assert {job["status"] for job in done} == {"succeeded"}, "with their photos, whoever was told that it was refused"
 
 
 def test_a_key_that_a_dead_gateway_held_is_taken_over(running: Stack, stack: StackInfo, http: httpx.Client) -> None:

@@ -71,6 +71,11 @@ def test_either_scopes_or_a_role_that_exist(admin: Api, fields: dict[str, Any]) 
     refused(admin.post("/v1/keys", json=fields), 422, "invalid_field")
 
 
+@pytest.mark.parametrize("name", ["", "x" * 201, "a\x00b", "\x1b]0;owned\x07", "two\nlines", "\u202eetag"])
+def test_a_name_does_nothing_to_the_terminal_of_whoever_lists_the_keys_of_all(admin: Api, name: str) -> None:
+    refused(admin.post("/v1/keys", json={"role": "door", "name": name}), 422, "invalid_field", "`name`")
+
+
 def test_nobody_gives_a_scope_he_lacks(make_api: MakeApi) -> None:
     clerk = make_api("acme", {Scope.ADMIN, Scope.VERIFY})
     refused(clerk.post("/v1/keys", json={"scopes": ["verify", "enrol"]}), 403, "forbidden", "'enrol'")
@@ -180,6 +185,16 @@ def test_the_last_key_that_can_make_keys_stays(admin: Api, services: Services) -
     second = make(admin, scopes=["admin"])
     assert admin.delete(f"/v1/keys/{own}").status_code == 204
     refused(with_key(admin, second).delete(f"/v1/keys/{second['id']}"), 409, "last_admin_key")
+
+
+def test_the_last_key_that_minds_all_tenants_stays(api: Api, services: Services) -> None:
+    """Without one, no tenant could be made but by revoking the keys of all."""
+    owner = api.get("/v1/whoami").get_json()["key"]
+    lesser = with_key(api, make(api, role="admin"))
+    services.keys.create("default", {Scope.TENANTS, Scope.VERIFY})
+    refused(lesser.delete(f"/v1/keys/{owner}"), 409, "last_admin_key", "every tenant")
+    services.keys.create("other", Scope)
+    assert lesser.delete(f"/v1/keys/{owner}").status_code == 204
 
 
 def test_of_the_last_two_that_are_revoked_at_once_one_stays(

@@ -47,6 +47,7 @@ MALFORMED = {
     "an unknown member": b'{"no such field": 1}',
     "a member without a name": b'{"": 1}',
     "half a surrogate for a name": b'{"\\ud800": 1}',
+    "half a surrogate for a name twice": b'{"\\ud800": 1, "\\ud800": 2}',
 }
 VALUES: tuple[Any, ...] = (
     None, True, -1, 0, 2**31, 10**30, -(10**30), 1e308, 0.1, "", " ", "x", "0", "nan", "1e999", "x" * 100_000,

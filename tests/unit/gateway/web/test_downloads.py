@@ -48,6 +48,7 @@ def test_a_part_that_is_not_there_is_refused(api: Api, store: MemoryStore, worke
     image = painted(api, store, worker)["links"]["image"]
     answer = api.get(image, headers={"Range": "bytes=1000-2000"})
     assert (answer.status_code, answer.get_json()["code"]) == (416, "range_not_satisfiable")
+    assert answer.headers["Content-Range"] == "bytes */256", "so that who resumes a download sees that it is whole"
 
 
 def test_a_client_is_sent_to_the_store(presigning: Api, store: MemoryStore, worker: FakeWorker) -> None:
@@ -72,7 +73,8 @@ def test_what_is_not_there_is_told_before_anybody_is_sent_away(
 
 def test_another_tenant_is_sent_nowhere(presigning: Api, store: MemoryStore, worker: FakeWorker) -> None:
     job = painted(presigning, store, worker)
-    assert Api(presigning.app, "lk_x_" + "a" * 43).get(job["links"]["image"]).status_code == 401
+    token = presigning.app.extensions["likeness"].services.keys.create("other", Scope)
+    assert Api(presigning.app, token).get(job["links"]["image"]).status_code == 404
 
 
 def test_a_client_that_would_rather_have_it_here_is_given_it(

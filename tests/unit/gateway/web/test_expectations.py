@@ -33,6 +33,12 @@ def test_what_is_wrong_in_a_list_of_values_is_the_list() -> None:
     assert allowed.startswith("a JSON list of up to 24 numbers")
 
 
+def test_what_is_said_of_the_field_holds_not_of_its_type() -> None:
+    name, allowed = refused(NewGallery, {"id": "g", "access": 5})
+    assert name == "access"
+    assert allowed.startswith("an object with the access rules to change")
+
+
 def test_a_field_of_an_object_in_a_list_is_called_by_its_own_name() -> None:
     sent = {"id": "g", "access": {"opening_hours": [HOURS, {**HOURS, "to": "25:00"}]}}
     name, allowed = refused(NewGallery, sent)

@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,10 +12,12 @@ from redis import Redis
 from werkzeug.test import TestResponse
 
 from gateway.context import Services
+from gateway.upload_store import UploadStore
 from gateway.web.idempotency import Claim, IdempotencyStore, Kept
 from shared.errors import QueueUnavailable, StorageUnavailable
-from shared.jobs import NewJob
+from shared.jobs import JobStore, NewJob
 from shared.queue import connect
+from shared.schemas import Job
 from shared.settings import RedisSettings
 from shared.storage.store import UPLOADS, MemoryStore, inbound_key, upload_folder
 from tests.unit.gateway.conftest import MATCH, PHOTO, PREFIX, Api, FakeWorker, MakeApi, picture
@@ -285,6 +287,41 @@ def test_it_is_so_too_where_the_job_has_used_the_upload_up(api: Api, redis: Redi
     break_off(redis)
     again = api.post(path, json=body, headers=KEY)
     assert (again.status_code, again.get_json()["id"]) == (202, first.get_json()["id"]), again.text
+
+
+def test_an_answer_is_kept_before_its_upload_is_deleted(api: Api, services: Services, redis: Redis) -> None:
+    """Whoever dies in between leaves an upload behind, not a request that nobody can repeat."""
+    kept: list[object] = []
+
+    class Watching(UploadStore):
+        def delete(self, tenant: str, uploads: Iterable[str]) -> None:
+            kept.extend(redis.hget(record, "job") for record in redis.scan_iter(f"{PREFIX}idempotency:*"))
+            super().delete(tenant, uploads)
+
+    incoming: Any = services.incoming
+    made = api.post("/v1/uploads", json={"bytes": len(PHOTO)}).get_json()
+    services.store.put(inbound_key("default", made["id"]), PHOTO)
+    incoming.__class__ = Watching
+    answer = api.post(f"{GALLERIES}/staff/recognitions", json={"image": made["reference"]}, headers=KEY)
+    assert (answer.status_code, kept) == (202, ["1"])
+
+
+def test_a_job_that_redis_took_without_saying_so_has_its_photos_when_the_repetition_finds_it(
+    api: Api, services: Services, worker: FakeWorker, store: MemoryStore
+) -> None:
+    class Mute(JobStore):
+        def submit(self, new: NewJob) -> Job:
+            super().submit(new)
+            raise QueueUnavailable("The queue cannot be reached (ConnectionError).")
+
+    kept: Any = services.jobs
+    kept.__class__ = Mute
+    refused(send(api), 503, "queue_unavailable")
+    kept.__class__ = JobStore
+    again = send(api)
+    job = worker.claim()
+    assert (again.status_code, again.get_json()["id"]) == (202, job.id)
+    assert [store.get(job.payload[name]) for name in ("image_a_key", "image_b_key")] == [PHOTO, PHOTO]
 
 
 # --- what is kept ---

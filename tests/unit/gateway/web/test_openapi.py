@@ -149,3 +149,27 @@ def test_problems_are_described_once() -> None:
     for response in spec()["components"]["responses"].values():
         content = response["content"]["application/problem+json"]
         assert content["schema"] == {"$ref": "#/components/schemas/Problem"}
+
+
+def test_whoever_is_to_come_again_is_told_where_it_says_when() -> None:
+    answers = spec()["components"]["responses"]
+    assert {name for name, answer in answers.items() if "Retry-After" in answer["headers"]} == {
+        "Problem429",
+        "Problem503",
+    }
+    assert "WWW-Authenticate" in answers["Problem401"]["headers"]
+
+
+def test_what_is_sent_in_part_says_so(api: Api) -> None:
+    """Every answer to a `Range` or `If-None-Match` is in the document."""
+    said = spec()["paths"]["/v1/styles/{style}/image"]["get"]["responses"]
+    picture = "/v1/styles/poppies/image"
+    tag = api.get(picture).headers["ETag"]
+    for name, value, status in (
+        ("Range", "bytes=0-9", 206),
+        ("Range", "bytes=99999999-", 416),
+        ("If-None-Match", tag, 304),
+    ):
+        assert api.get(picture, headers={name: value}).status_code == status
+        assert str(status) in said
+    assert {"206", "302", "304", "416"} <= set(spec()["paths"]["/v1/jobs/{job}/image"]["get"]["responses"])

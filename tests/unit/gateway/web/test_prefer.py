@@ -1,5 +1,7 @@
 """RFC 7240 as far as `wait` goes."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,6 +28,8 @@ UNDERSTOOD = {
     "wait=7, wait=9": 7,  # the first one counts
     "waiting=9": None,
     ", ,wait=7": 7,
+    'note="never ends, wait=9': None,
+    'note="a \\" b, wait=9", wait=7': 7,
 }
 
 
@@ -49,3 +53,11 @@ def test_any_header_is_read_or_refused(header: str) -> None:
     except InvalidPrefer:
         return
     assert seconds is None or 0 <= seconds <= 30
+
+
+@pytest.mark.parametrize("header", ["a," + " " * 40_000 + '"', "a=" + '\\"' * 20_000, '"' * 40_000, "a ;=" * 10_000])
+def test_a_long_header_is_read_in_a_moment(header: str) -> None:
+    """A server takes a hundred lines of 8 KB, and nobody else is answered while one is read."""
+    started = time.process_time()
+    assert wait_seconds(header) is None
+    assert time.process_time() - started < 1
