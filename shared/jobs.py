@@ -67,14 +67,6 @@ class NewJob:
         return uuid.uuid4().hex
 
 
-@dataclass(frozen=True)
-class Sweep:
-    """What one round of housekeeping did: the jobs it ended, how many messages it published."""
-
-    ended: tuple[Job, ...]
-    published: int
-
-
 class JobStore:
     """Records, leases and events of jobs.
 
@@ -246,12 +238,15 @@ class JobStore:
 
     # --- housekeeping ---
 
-    def sweep(self) -> Sweep:
-        """End what is over, take back what was dropped, publish again what was lost."""
+    def sweep(self) -> list[Job]:
+        """End what is over, take back what was dropped; returns the jobs that it ended."""
         ended = self._run("sweep", self._settings.max_attempts, WORKER_LOST, self._settings.retention_seconds)
+        return self._jobs(cast("list[str]", ended))
+
+    def republish(self) -> int:
+        """Publish again the messages of waiting jobs that were lost or taken back; how many."""
         queues = {queue for route in ROUTES.values() for queue in (route.interactive, route.bulk)}
-        published = sum(self._republish(queue) for queue in sorted(queues))
-        return Sweep(ended=tuple(self._jobs(cast("list[str]", ended))), published=published)
+        return sum(self._republish(queue) for queue in sorted(queues))
 
     def dead_letters(self, limit: int = 100) -> list[str]:
         """Ids of jobs that ran out of attempts, newest first."""

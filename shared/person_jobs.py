@@ -7,7 +7,7 @@ that never came to be does no harm, one that is missing would leave a name behin
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any, cast
 
 from redis import Redis
@@ -32,8 +32,11 @@ class PersonJobs:
         self, tenant: str, job_id: str, payload: Mapping[str, Any], result: Mapping[str, Any] | None = None
     ) -> None:
         """Remember whom a job's payload and result name."""
-        gallery = payload.get("gallery")
-        people = {*_people(payload), *_people(result or {})} if gallery else set()
+        if gallery := payload.get("gallery"):
+            self.note_people(tenant, job_id, str(gallery), {*_people(payload), *_people(result or {})})
+
+    def note_people(self, tenant: str, job_id: str, gallery: str, people: Set[str]) -> None:
+        """Remember people of a gallery whom a job names elsewhere, as a report does."""
         if not people:
             return
 
@@ -42,7 +45,7 @@ class PersonJobs:
         def add() -> None:
             with self._redis.pipeline(transaction=False) as pipe:
                 for person in people:
-                    key = self._key(tenant, str(gallery), person)
+                    key = self._key(tenant, gallery, person)
                     pipe.zadd(key, {job_id: now})
                     pipe.zremrangebyscore(key, "-inf", now - self._kept)
                     pipe.expire(key, self._kept)

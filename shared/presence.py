@@ -1,6 +1,8 @@
-"""Which queues have a warm worker: each worker says so every few seconds, and silence means gone."""
+"""Which queues have a warm worker: each worker says so every few seconds, and silence means gone.
 
-import time
+Timed by the server's clock: one whose own is wrong must not make others look gone.
+"""
+
 from collections.abc import Iterable
 
 from redis import Redis
@@ -24,8 +26,8 @@ class Presence:
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
-        now = time.time()
         try:
+            now = self._now()
             with self._redis.pipeline() as pipe:
                 for queue in queues:
                     pipe.zadd(self._key(queue), {worker: now})
@@ -49,9 +51,13 @@ class Presence:
             QueueUnavailable: Redis cannot be reached.
         """
         try:
-            return int(self._redis.zcount(self._key(queue), time.time() - GONE_AFTER_S, "+inf"))
+            return int(self._redis.zcount(self._key(queue), self._now() - GONE_AFTER_S, "+inf"))
         except RedisError as error:
             raise QueueUnavailable(f"Redis cannot be reached ({type(error).__name__}).") from error
+
+    def _now(self) -> float:
+        seconds, microseconds = self._redis.time()
+        return seconds + microseconds / 1e6
 
     def _key(self, queue: Queue) -> str:
         return f"{self._prefix}workers:{queue.value}"

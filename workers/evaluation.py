@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from shared.errors import GalleryNotFound, InvalidField
+from shared.errors import FaceNotFound, GalleryChanged, InvalidField
 from shared.galleries.feedback import FeedbackStore
+from shared.galleries.objects import require_same
 from shared.ml.face import people
 from shared.ml.face.calibration import (
     Calibrated,
@@ -56,6 +57,7 @@ class Evaluator:
         self._detector = reader.detector
         self._models = models
         self._store = services.store
+        self._jobs = services.jobs
         self._galleries = services.galleries
         self._feedback = FeedbackStore(services.store)
         self._limits = services.limits
@@ -66,13 +68,16 @@ class Evaluator:
         Raises:
             InvalidArchive, InsufficientData, InvalidField
             GalleryNotFound: it was deleted meanwhile; nothing is kept.
+            GalleryChanged: somebody whom the report names was erased meanwhile; another attempt leaves him out.
         """
         with self._turns.taken():
             gallery, model, faces = self._faces(payload.gallery, payload.archive_key, held)
             name = "archive" if payload.archive_key else f"gallery {gallery.id}"
             pairs = self._pairs(payload.pairs_key, faces)
             report = evaluate(faces, name=name, seed=payload.seed, pairs=pairs, progress=held.progress("comparing"))
-            _same(self._galleries.get_gallery(held.job.tenant, gallery.id), gallery)
+            require_same(self._galleries.get_gallery(held.job.tenant, gallery.id), gallery)
+            if payload.archive_key is None:
+                self._note_people(report, gallery, held)
             self._keep(report, faces, held)
         folds = report.verification.folds
         result = EvaluationResult(
@@ -104,7 +109,7 @@ class Evaluator:
         if payload.feedback:
             found = found.model_copy(update={"feedback": reports.use(thresholds)})
         self._galleries.update_gallery(
-            held.job.tenant, gallery.id, lambda now: _same(now, gallery).with_calibration(found)
+            held.job.tenant, gallery.id, lambda now: require_same(now, gallery).with_calibration(found)
         )
         return CalibrationResult(calibration=found, unusable=unusable(faces.problems)), model.identity
 
@@ -149,17 +154,22 @@ class Evaluator:
             embeddings=np.stack(rows) if rows else np.empty((0, model.card.dimensions), np.float32),
         )
 
+    def _note_people(self, report: EvaluationReport, gallery: Gallery, held: Held) -> None:
+        """The report names faces of the gallery: who erases one of these people finds it, or is seen here."""
+        tenant = held.job.tenant
+        pairs = (*report.closest_impostors, *report.farthest_genuine)
+        named = {tuple(name.split("/")) for pair in pairs for name in (pair.a, pair.b)}
+        self._jobs.of_person.note_people(tenant, held.job.id, gallery.id, {person for person, _ in named})
+        try:
+            for person, face in named:
+                self._galleries.get_template(tenant, gallery.id, person, report.model.digest, face)
+        except FaceNotFound:
+            raise GalleryChanged("Faces that the report names were deleted meanwhile.") from None
+
     def _keep(self, report: EvaluationReport, faces: FaceSet, held: Held) -> None:
         """Under the job's id: another attempt writes the same again."""
         for name, data in files(report, faces).items():
             self._store.put(report_key(held.job.tenant, held.job.id, name), data)
-
-
-def _same(now: Gallery, before: Gallery) -> Gallery:
-    """Raises GalleryNotFound when the gallery was deleted meanwhile, even if another has its name."""
-    if now.created_at != before.created_at:
-        raise GalleryNotFound(f"The gallery {before.id!r} was deleted meanwhile.")
-    return now
 
 
 def _measured(

@@ -67,6 +67,10 @@ class Feeder:
                 except ObjectNotFound:  # its items are gone, with the bucket or after a month: no other suffers
                     self._batches.drop(batch)
                     log.error("batch lost", batch=batch.id, tenant=batch.tenant, items=batch.total)
+                except Unavailable:
+                    raise
+                except Exception:  # what was written of it cannot be read; it waits until that was mended
+                    log.exception("feed", batch=batch.id, tenant=batch.tenant)
         except Unavailable as error:
             log.warning("feed", problem=str(error))  # the next round is half a second away
         finally:

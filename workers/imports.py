@@ -1,17 +1,18 @@
 """Importing a gallery's export: people and templates as they were, but nobody who was erased."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import islice
 from typing import IO
 
-from shared.errors import ModelMismatch
+from shared.errors import GalleryNotFound, ModelMismatch
 from shared.galleries import exports
 from shared.galleries.changes import Change, ChangeKind
 from shared.galleries.exports import BadLine, FaceLine, PersonLine
+from shared.galleries.objects import require_same
 from shared.galleries.persons import expired
 from shared.galleries.store import GalleryStore, Template
 from shared.outbox import NewOccurrence, Outbox
@@ -54,6 +55,7 @@ class Importer:
         Raises:
             InvalidExport: nothing was imported.
             ModelMismatch: the templates are of another model than the gallery's.
+            GalleryNotFound: it was deleted meanwhile; nothing is left behind.
         """
         tenant = held.job.tenant
         gallery = self._galleries.get_gallery(tenant, payload.gallery)
@@ -123,6 +125,7 @@ class _Run:
                         self._leave_out(number, reason)
             for future in stored:
                 future.result()
+            self._require_gallery(line for _, line in chunk)
             self._counts["templates"] += len(stored)
             done += len(chunk)
             yield done
@@ -141,6 +144,22 @@ class _Run:
         erased = self._galleries.erasures.uids(self._tenant)
         for uid in self._ids.keys() & erased:
             self._galleries.remove_person(self._tenant, self._gallery.id, self._ids[uid], uid, before=None)
+
+    def _require_gallery(self, latest: Iterable[PersonLine | FaceLine | BadLine]) -> None:
+        """Looked for after the write: what was there before its deletion began went with it, the latest goes now.
+
+        Raises:
+            GalleryNotFound: another of that name begins empty.
+        """
+        try:
+            require_same(self._galleries.get_gallery(self._tenant, self._gallery.id), self._gallery)
+        except GalleryNotFound:
+            people = {
+                one.id if isinstance(one, PersonLine) else one.person for one in latest if not isinstance(one, BadLine)
+            }
+            for owner in filter(None, map(self._accepted.get, people)):
+                self._galleries.remove_person(self._tenant, self._gallery.id, owner.id, owner.uid, before=None)
+            raise
 
     def result(self) -> ImportResult:
         names = ("persons", "kept", "erased", "expired", "templates", "surplus", "invalid")

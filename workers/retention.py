@@ -1,6 +1,7 @@
 """Retention in housekeeping: who is to be kept no longer is erased, erasures and replays are brought to their end."""
 
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import structlog
@@ -21,8 +22,12 @@ RETAIN_EVERY_S = 5.0
 
 
 def withdraw_unfinished(galleries: GalleryStore, job: Job) -> None:
-    """Leave nothing of an enrolment whose worker was lost between storing the face and the job's end."""
-    if job.type in {JobType.ENROLMENT, JobType.REEMBEDDING} and job.status is not JobStatus.SUCCEEDED:
+    """Leave nothing of an enrolment that is over: its worker was lost after storing the face, or stored it too late.
+
+    What no worker took has stored nothing; where it was a batch's, another job is to store the same face.
+    """
+    enrols = job.type in {JobType.ENROLMENT, JobType.REEMBEDDING}
+    if enrols and job.attempts and job.status is not JobStatus.SUCCEEDED:
         sent = EnrolmentPayload.model_validate(job.payload, extra="ignore")
         galleries.withdraw_template(job.tenant, sent.gallery, sent.person, sent.face)
 
@@ -75,13 +80,22 @@ class Retention:
         for mark in self._store.keys(EXPIRING):
             if mark > now:  # in the order of their times
                 break
-            _, _, tenant, gallery, person = mark.split("/")
-            record = self._galleries.record(tenant, gallery, person)
-            if record is not None and expired(record):
-                try:
-                    self._eraser.erase(tenant, gallery, person, reason=ErasureReason.EXPIRED)
-                    count += 1
-                except (PersonNotFound, GalleryNotFound):
-                    pass  # somebody else was faster
-            self._store.delete(mark)  # he went, or has another date now
+            try:
+                count += self._expire_one(mark)
+            except Unavailable:
+                raise
+            except Exception:  # a record that cannot be read; the others' dates are kept all the same
+                log.exception("retention")
         return count
+
+    def _expire_one(self, mark: str) -> bool:
+        """Erase whom a mark names, if his date has passed."""
+        _, _, tenant, gallery, person = mark.split("/")
+        record = self._galleries.record(tenant, gallery, person)
+        gone = False
+        if record is not None and expired(record):
+            with suppress(PersonNotFound, GalleryNotFound):  # somebody else was faster
+                self._eraser.erase(tenant, gallery, person, reason=ErasureReason.EXPIRED)
+                gone = True
+        self._store.delete(mark)  # he went, or has another date now
+        return gone

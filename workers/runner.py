@@ -100,9 +100,19 @@ Work = Callable[[P, Held], tuple[Message, Model]]
 
 
 class JobRunner:
-    def __init__(self, jobs: JobStore, store: ObjectStore, lease_seconds: float) -> None:
+    """`withdraw` takes back what a job has stored though it ended without success; harmless for any other."""
+
+    def __init__(
+        self,
+        jobs: JobStore,
+        store: ObjectStore,
+        lease_seconds: float,
+        *,
+        withdraw: Callable[[Job], None] = lambda _: None,
+    ) -> None:
         self._jobs = jobs
         self._store = store
+        self._withdraw = withdraw
         self._renew_every = lease_seconds / 3
         self._held: dict[str, Held] = {}
         self._lock = threading.Lock()
@@ -112,7 +122,7 @@ class JobRunner:
         """Do the job this message names, unless it is taken, over or gone already."""
         job = self._jobs.claim(job_id)
         if job is None:
-            self._tidy(self._jobs.find(job_id))
+            self.tidy(self._jobs.find(job_id))
             return
         started = time.monotonic()
         with self._holding(job) as held:
@@ -122,7 +132,7 @@ class JobRunner:
             waited_ms=round(((job.started_at or 0) - job.created_at) * 1000),
             ms=round((time.monotonic() - started) * 1000),
         )  # fmt: skip
-        self._tidy(self._jobs.find(job_id))
+        self.tidy(self._jobs.find(job_id))
 
     def _attempt(self, held: Held, payload_type: type[P], work: Work[P]) -> str:
         job = held.job
@@ -138,7 +148,8 @@ class JobRunner:
             # An input that should be there (the store may be catching up, or it is gone for good), or a turn to
             # wait for, which is nobody's failure.
             waits = isinstance(error, WorkerBusy)
-            return self._jobs.release(job, JobError(code=error.code, detail=str(error)), outage=waits)
+            detail = str(error) if waits else "A file that the job needs is not there."  # keys are not for clients
+            return self._jobs.release(job, JobError(code=error.code, detail=detail), outage=waits)
         except FINAL_ERRORS as error:
             self._jobs.fail(job, JobError(code=error.code, detail=str(error)))
             return f"failed: {error.code}"
@@ -150,10 +161,14 @@ class JobRunner:
             return self._jobs.release(job, JobError(code=code, detail=detail), outage=outage)
         return "succeeded" if self._jobs.succeed(job, result, model) else "stale"
 
-    def _tidy(self, job: Job | None) -> None:
-        """Delete a finished job's uploads: photos are kept no longer than the work needs them."""
+    def tidy(self, job: Job | None) -> None:
+        """Delete a finished job's uploads: photos are kept no longer than the work needs them.
+
+        A job may have ended before its work did, at its deadline: then nothing of the work stays either.
+        """
         if job is not None and job.status.finished:
             self._store.delete_prefix(upload_folder(job.tenant, job.id))
+            self._withdraw(job)
 
     @contextmanager
     def _holding(self, job: Job) -> Iterator[Held]:

@@ -1,6 +1,7 @@
 """What every worker process is made of: settings in, connected services out."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from celery import Celery
 from redis import Redis
@@ -14,6 +15,7 @@ from shared.queue import celery_app, connect, publisher
 from shared.settings import Settings
 from shared.storage.s3_store import S3Store
 from shared.storage.store import ObjectStore
+from workers.retention import withdraw_unfinished
 from workers.runner import JobRunner
 
 
@@ -38,15 +40,16 @@ def connect_services(settings: Settings) -> Services:
     store = S3Store(settings.s3)
     prefix = settings.redis.key_prefix
     jobs = JobStore(redis, prefix, settings.jobs, publisher(celery))
+    galleries = GalleryStore(store, redis, prefix)
     return Services(
         settings=settings,
         celery=celery,
         redis=redis,
         store=store,
         jobs=jobs,
-        galleries=GalleryStore(store, redis, prefix),
+        galleries=galleries,
         outbox=Outbox(redis, prefix),
         presence=Presence(redis, prefix),
-        runner=JobRunner(jobs, store, settings.jobs.lease_seconds),
+        runner=JobRunner(jobs, store, settings.jobs.lease_seconds, withdraw=partial(withdraw_unfinished, galleries)),
         limits=settings.limits.images,
     )

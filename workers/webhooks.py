@@ -65,11 +65,18 @@ class Dispatcher:
         for occurrence in page:
             # Read after the page: a webhook that was there before the occurrence is there.
             if occurrence.tenant not in receivers:
-                receivers[occurrence.tenant] = self._webhooks.all(occurrence.tenant)
+                receivers[occurrence.tenant] = self._receivers(occurrence.tenant)
             self._fan_out(occurrence, receivers[occurrence.tenant])
         if page:
             self._outbox.done(Reader.WEBHOOKS, page[-1].id)
         return len(page) == PAGE
+
+    def _receivers(self, tenant: str) -> tuple[Webhook, ...]:
+        try:
+            return self._webhooks.all(tenant)
+        except ValueError:  # somebody damaged what says so; it must not keep all other tenants from being told
+            log.error("unreadable webhooks", tenant=tenant)
+            return ()
 
     def _fan_out(self, occurrence: Occurrence, receivers: Iterable[Webhook]) -> None:
         try:

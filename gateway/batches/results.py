@@ -153,9 +153,9 @@ def _discreet(outcome: ItemOutcome) -> ItemOutcome:
     return outcome.model_copy(update={"enrolment": told.model_copy(update={"warnings": warnings})})
 
 
-def manifest(found: Iterable[ItemDocument]) -> Iterator[str]:
+def manifest(kind: BatchKind, found: Iterable[ItemDocument]) -> Iterator[str]:
     """A line of JSON per item."""
-    return (_line(item) for item in found)
+    return (_line(kind, item) for item in found)
 
 
 def archive(store: ObjectStore, batch: Batch, found: Iterable[ItemDocument]) -> Iterator[bytes]:
@@ -177,18 +177,18 @@ def archive(store: ObjectStore, batch: Batch, found: Iterable[ItemDocument]) -> 
             else:
                 packed.add(data, file)
                 yield from packed.all_files()
-        lines.append(_line(item, file=file))
+        lines.append(_line(batch.kind, item, file=file))
     packed.add("".join(lines).encode(), MANIFEST)
     yield from packed.finalize()
 
 
-def _line(item: ItemDocument, **more: str | None) -> str:
+def _line(kind: BatchKind, item: ItemDocument, **more: str | None) -> str:
     said = {
         "custom_id": item.custom_id,
         "name": item.name,
         "status": item.status.value,
         "job": item.job,
-        **(_painted(item.image) if item.person is None else _enrolled(item)),
+        **(_enrolled(item) if kind is BatchKind.ENROLMENT else _painted(item.image)),
         "error": item.error.model_dump() if item.error else None,
         **more,
     }

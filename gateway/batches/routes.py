@@ -173,7 +173,8 @@ def list_items(batch: str) -> Response:
 @operation(Operation({200: JSON_LINES}, scopes=ANY))
 def get_manifest(batch: str) -> Response:
     """What became of each item, a line of JSON per item."""
-    return Response("".join(manifest(_items(_find(batch)))), content_type=JSON_LINES)
+    found = _find(batch)
+    return Response("".join(manifest(found.kind, _items(found))), content_type=JSON_LINES)
 
 
 @blueprint.get("/<id:batch>/results.zip")

@@ -4,7 +4,7 @@ The items keep their numbers, so that a batch that is under way goes on: an item
 him gone, and one that is not handed out yet has nothing left to do.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 
 from shared.batches.records import BatchStore
 from shared.erasures.eraser import Subject
@@ -37,10 +37,13 @@ class BatchPeople:
 
     def _forget_in(self, batch: Batch, subject: Subject) -> int:
         his: dict[int, BatchItem] = {}
+        before: set[int] = set()  # taken out by an earlier round: what came of one may have been told since
         # Of what came later only the uid tells whom it means.
         late = batch.created_at >= subject.erased_at.timestamp()
 
         def without(number: int, item: BatchItem) -> BatchItem:
+            if item.error == ERASED:
+                before.add(number)
             if not _is_his(item, subject, late=late):
                 return item
             his[number] = item
@@ -53,7 +56,7 @@ class BatchPeople:
         for item in his.values():
             if item.owns_input and item.input_key is not None:
                 self._store.delete(item.input_key)
-        self._batches.change_outcomes(batch, _outcome_without("" if late else subject.person, his))
+        self._batches.change_outcomes(batch, _outcome_without("" if late else subject.person, his.keys() | before))
         return len(his)
 
 
@@ -64,7 +67,7 @@ def _is_his(item: BatchItem, subject: Subject, *, late: bool) -> bool:
     return not late if item.payload is None else getattr(item.payload, "person_uid", None) == subject.uid
 
 
-def _outcome_without(person: str, his: dict[int, BatchItem]) -> Callable[[int, ItemOutcome], ItemOutcome]:
+def _outcome_without(person: str, his: Set[int]) -> Callable[[int, ItemOutcome], ItemOutcome]:
     """Of his items nothing stays but how they ended; others may have resembled him."""
 
     def change(number: int, outcome: ItemOutcome) -> ItemOutcome:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from itertools import islice
+from itertools import islice, repeat
 from typing import Protocol
 
 from pydantic import AwareDatetime, Field
@@ -22,9 +22,9 @@ from shared.errors import ObjectNotFound, PersonNotFound, Unavailable
 from shared.galleries.store import GalleryStore
 from shared.jobs import JobStore
 from shared.outbox import NewOccurrence, Outbox
-from shared.schemas import Job, Message
+from shared.schemas import Job, JobType, Message
 from shared.storage.reading import AT_ONCE, READERS
-from shared.storage.store import ObjectStore, upload_folder
+from shared.storage.store import ObjectStore, report_key, upload_folder
 
 ERASING = "erasing/"
 INTERRUPTED = timedelta(minutes=1)  # an erasure takes seconds
@@ -181,9 +181,10 @@ class Eraser:
         """
         count = 0
         failed: list[Exception] = []
-        for erasing in self._begun(ERASING):
+        for key in self._store.keys(ERASING):
             try:
-                count += self._settle_one(erasing)
+                erasing = self._read(key)
+                count += erasing is not None and self._settle_one(erasing)
             except Unavailable:
                 raise
             except Exception as error:  # noqa: BLE001 - whatever it was, it is raised
@@ -206,11 +207,13 @@ class Eraser:
         return True
 
     def _begun(self, folder: str) -> Iterator[Erasing]:
-        for key in self._store.keys(folder):
-            try:
-                yield Erasing.model_validate_json(self._store.get(key))
-            except ObjectNotFound:
-                continue  # settled meanwhile
+        return filter(None, map(self._read, self._store.keys(folder)))
+
+    def _read(self, key: str) -> Erasing | None:
+        try:
+            return Erasing.model_validate_json(self._store.get(key))
+        except ObjectNotFound:
+            return None  # settled meanwhile
 
     def _wipe(self, erasing: Erasing, *, last: bool = False) -> ErasureReport:
         counts = _Counts()
@@ -264,14 +267,16 @@ class Eraser:
             while some := list(islice(noted, AT_ONCE)):
                 known = self._jobs.find_all(some)
                 his = [one for one in some if (_names_him(known[one], subject, until) if one in known else last)]
-                for uploads, events in pool.map(lambda job_id: self._forget_job(subject.tenant, job_id), his):
+                for uploads, events in pool.map(self._forget_job, repeat(subject.tenant), his, map(known.get, his)):
                     counts.uploads += uploads
                     counts.jobs += events is not None
                     counts.events += events or 0
                 self._jobs.of_person.forget(subject.tenant, subject.gallery, subject.person, his)
 
-    def _forget_job(self, tenant: str, job_id: str) -> tuple[int, int | None]:
+    def _forget_job(self, tenant: str, job_id: str, job: Job | None) -> tuple[int, int | None]:
         """How many uploads and events it had; no number of events when it was gone."""
+        if job is None or job.type is JobType.EVALUATION:  # its report may outlive it
+            self._store.delete_prefix(report_key(tenant, job_id, ""))
         return self._store.delete_prefix(upload_folder(tenant, job_id)), self._jobs.forget(tenant, job_id)
 
 

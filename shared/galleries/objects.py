@@ -97,5 +97,12 @@ def digest_of(template: str) -> str:
     return template.split("/")[-2]
 
 
+def require_same(now: Gallery, before: Gallery) -> Gallery:
+    """Raises GalleryNotFound when the gallery was deleted meanwhile, even if another has its name."""
+    if now.created_at != before.created_at:
+        raise GalleryNotFound(f"The gallery {before.id!r} was deleted meanwhile.")
+    return now
+
+
 def no_gallery(gallery: str) -> GalleryNotFound:
     return GalleryNotFound(f"There is no gallery {gallery!r}. Create it with POST /v1/galleries.")

@@ -11,9 +11,9 @@ Id = Annotated[
 
 
 class Message(BaseModel):
-    """Frozen, flat JSON; unknown members are refused."""
+    """Frozen, flat JSON; unknown members are refused. What cannot be read may name people, and errors are logged."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Model(Message):

@@ -22,6 +22,7 @@ from shared.schemas import (
     EnrolmentWarning,
     ItemOutcome,
     ItemStatus,
+    JobError,
     JobType,
 )
 from shared.storage.store import BATCHES, MemoryStore
@@ -164,6 +165,19 @@ def test_whoever_feeds_the_batch_makes_no_jobs_for_him_any_more(
         feeder.feed()
     assert jobs.find(job_id(BATCH, 2)) is None
     assert [found.error for _, found in outcomes(batches)] == [None, None, ERASED]
+
+
+def test_what_came_of_his_item_meanwhile_is_taken_out_by_the_next_round(
+    batches: BatchStore, enrolling: Callable[..., Batch], memory_store: MemoryStore
+) -> None:
+    batch = enrolling("ada")
+    batches.take(batch, 1)
+    keeper = BatchPeople(batches, memory_store)
+    assert keeper.forget_person(subject("ada")) == 1
+    error = JobError(code="person_changed", detail="The person 'ada' was erased before the enrolment was done.")
+    batches.settle(batch, {0: ItemOutcome(status=ItemStatus.FAILED, job=job_id(BATCH, 0), error=error)})
+    assert keeper.forget_person(subject("ada")) == 0
+    assert [found.error for _, found in outcomes(batches)] == [ERASED]
 
 
 def test_only_the_person_who_was_erased_is_taken_out(

@@ -206,6 +206,22 @@ def test_a_batch_whose_items_are_gone_is_forgotten_and_keeps_no_other_from_being
     assert [batch.id for batch in batches.unfinished()] == [BATCH]
 
 
+def test_a_batch_that_cannot_be_read_keeps_no_other_from_being_fed(
+    redis: Redis, feeder: Feeder, create_batch: Callable[..., Batch], memory_store: MemoryStore
+) -> None:
+    damaged = create_batch([item(0)], "a" * 32)
+    create_batch([item(0)])
+    key = f"{batch_folder(damaged.tenant, damaged.id)}items.jsonl"
+    whole = memory_store.get(key)
+    memory_store.put(key, b"damaged")
+    feeder.feed()
+    assert waiting(redis) == [job_id(BATCH, 0)]
+    memory_store.put(key, whole)
+    redis.hincrby(f"{PREFIX}batch:{damaged.id}", "revised", 1)
+    feeder.feed()
+    assert len(waiting(redis)) == 2, "it is not forgotten"
+
+
 def test_the_events_of_an_item_are_kept_for_minutes_and_its_job_for_a_day(
     jobs: JobStore, redis: Redis, feeder: Feeder, create_batch: Callable[..., Batch]
 ) -> None:

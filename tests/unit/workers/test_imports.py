@@ -13,7 +13,7 @@ from redis import Redis
 
 from shared.erasures.eraser import Eraser
 from shared.erasures.log import Erasure, ErasureReason
-from shared.errors import InvalidExport, JobCancelled, ModelMismatch
+from shared.errors import GalleryNotFound, InvalidExport, JobCancelled, ModelMismatch
 from shared.galleries import exports
 from shared.galleries.exports import GalleryLine
 from shared.galleries.persons import PersonQuery
@@ -154,6 +154,26 @@ def test_of_somebody_who_is_erased_while_his_faces_come_nothing_stays(
     desk.run(b"".join(archive([ADA, BOB], FACES)))
     assert not [key for key in desk.store.keys("galleries/") if "/ada" in key]
     assert desk.faces("bob") == ["b1"]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_of_an_import_into_a_gallery_that_is_deleted_meanwhile_nothing_stays(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    """Another gallery of that name begins empty."""
+    put = desk.galleries.put_person
+
+    def put_and_delete(tenant: str, gallery: str, person: Person) -> None:
+        put(tenant, gallery, person)
+        if person.id == "ada":
+            desk.galleries.delete_gallery(tenant, gallery)
+            if again:
+                desk.galleries.create_gallery(tenant, gallery, model=MODEL)
+
+    monkeypatch.setattr(desk.galleries, "put_person", put_and_delete)
+    with pytest.raises(GalleryNotFound):
+        desk.run(b"".join(archive([ADA, BOB], FACES)))
+    assert [key for key in desk.store.keys("galleries/") if not key.endswith("/gallery.json")] == []
 
 
 def test_two_people_of_one_uid_are_not_both_taken(desk: Desk) -> None:

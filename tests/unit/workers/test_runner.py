@@ -106,11 +106,15 @@ def test_a_fault_is_tried_again_with_its_photos_and_then_fails(bench: Bench, err
     assert bench.uploads == []
 
 
-def test_an_unexpected_faults_text_stays_inside(bench: Bench) -> None:
-    bench.run(raising(RuntimeError("secret")))
-    job = bench.run(raising(RuntimeError("secret")))
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(RuntimeError("secret"), "internal_error"), (ObjectNotFound("Nothing under secret/"), "object_not_found")],
+)
+def test_texts_of_the_inside_stay_inside(bench: Bench, error: Exception, code: str) -> None:
+    bench.run(raising(error))
+    job = bench.run(raising(error))
     assert job.error is not None
-    assert job.error.code == "internal_error"
+    assert job.error.code == code
     assert "secret" not in job.error.detail
 
 

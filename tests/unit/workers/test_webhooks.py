@@ -77,6 +77,17 @@ def test_while_the_object_store_is_away_nothing_is_skipped(redis: Redis, store: 
     assert outbox.read(Reader.WEBHOOKS) == []
 
 
+@pytest.mark.usefixtures("webhook")
+def test_what_cannot_be_read_of_one_tenant_keeps_no_other_from_being_told(redis: Redis, store: FailingStore) -> None:
+    store.put("webhooks/other.json", b"damaged")
+    outbox, published = Outbox(redis, PREFIX), list[str]()
+    outbox.append(ERASED.model_copy(update={"tenant": "other"}))
+    outbox.append(ERASED)
+    dispatcher(redis, store, published).dispatch()
+    assert len(published) == 1
+    assert outbox.read(Reader.WEBHOOKS) == []
+
+
 def test_an_attempt_that_could_not_begin_is_made_later(
     redis: Redis, store: FailingStore, webhook: Webhook, receiver: Receiver
 ) -> None:

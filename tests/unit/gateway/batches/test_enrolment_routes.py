@@ -295,6 +295,10 @@ def test_the_manifest_of_results_names_every_photo(api: Api, worker: FakeWorker,
         ("x y", "failed", None),
     ]
     assert told[2]["error"]["code"] == "invalid_id"
+    assert api.delete("/v1/galleries/staff/persons/bob").status_code == 200
+    erased = json.loads(api.get(f"/v1/batches/{batch['id']}/manifest").text.splitlines()[0])
+    assert set(erased) == set(told[0]), "every line of a batch has the same members"
+    assert (erased["person"], erased["status"], erased["verdict"]) == (None, "succeeded", None)
 
 
 def test_whom_a_face_resembles_is_for_keys_that_may_recognise(

@@ -16,9 +16,9 @@ from shared.galleries.merging import Asked, Merger
 from shared.galleries.store import GalleryStore, Template
 from shared.jobs import JobStore, NewJob
 from shared.outbox import Outbox
-from shared.schemas import EnrolmentPayload, JobType, VerificationPayload
+from shared.schemas import EnrolmentPayload, EvaluationPayload, JobType, VerificationPayload
 from shared.settings import JobSettings
-from shared.storage.store import MemoryStore, upload_folder
+from shared.storage.store import MemoryStore, report_key, upload_folder
 
 TENANT, GALLERY = "acme", "staff"
 MOST_CALLS = 60
@@ -201,6 +201,19 @@ def test_the_changes_that_workers_follow_name_him_no_more_and_whoever_missed_the
     followed = world.galleries.changes(TENANT, GALLERY, missed.position)
     assert followed.complete
     assert {change.kind for change in followed.changes} == {ChangeKind.FACE_PUT}
+
+
+def test_an_evaluation_that_names_him_goes_with_its_report(redis: Redis) -> None:
+    world = World(redis)
+    asked = EvaluationPayload(gallery=GALLERY, archive_key=None, seed=0)
+    his, other = (world.jobs.submit(NewJob(TENANT, JobType.EVALUATION, asked)).id for _ in range(2))
+    world.jobs.of_person.note_people(TENANT, his, GALLERY, {"ada", "bob"})
+    for job in (his, other):
+        world.store.put(report_key(TENANT, job, "report.json"), b"who resembles whom")
+    erase_and_settle(world)
+    assert list(world.store.keys("reports/")) == [report_key(TENANT, other, "report.json")]
+    assert world.jobs.find(his) is None
+    assert world.jobs.find(other) is not None
 
 
 def test_thousands_of_jobs_that_name_him_go(redis: Redis) -> None:
