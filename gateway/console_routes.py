@@ -11,8 +11,9 @@ from importlib.resources.abc import Traversable
 from typing import NamedTuple
 
 from apiflask import APIBlueprint
-from flask import Response, request
+from flask import Response, redirect, request
 from werkzeug.exceptions import NotFound as NoSuchPage
+from werkzeug.wrappers import Response as BaseResponse
 
 from gateway.web.operations import Operation, operation
 
@@ -66,6 +67,13 @@ FILES: Mapping[str, StaticFile] = dict(read_files(FOLDER))
 @operation(Operation({200: "text/html"}, public=True))
 def page() -> Response:
     return _answer(FILES[INDEX])
+
+
+@blueprint.get("/")
+@operation(Operation({302: None}, public=True))
+def with_a_slash() -> BaseResponse:
+    """As some write the address."""
+    return redirect("/console")
 
 
 @blueprint.get("/<path:name>")

@@ -12,6 +12,7 @@ import signIn from "./pages/sign_in.js";
 const app = document.getElementById("app");
 const { frame, main, mark } = shell();
 let leave = new AbortController();
+const SLOW_MS = 300;
 
 /** Show the page that the location names; what the former one holds (camera, streams, pictures) ends. */
 async function show() {
@@ -24,7 +25,10 @@ async function show() {
   const [page, params] = find(path);
   mark(path);
   if (!frame.isConnected) replace(app, frame);
+  const slow = setTimeout(() => replace(main, h("p", { class: "loading" }, "Loading…")), SLOW_MS);
+  signal.addEventListener("abort", () => clearTimeout(slow), { once: true });
   const content = await contentOf(page, { params, query, signal });
+  clearTimeout(slow);
   if (signal.aborted) return;
   replace(main, content);
   main.className = `main page-${path.split("/")[1]}`;

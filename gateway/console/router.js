@@ -8,6 +8,8 @@ const decode = (text) => {
   }
 };
 
+const DOTS = new Set([".", ".."]); // a browser would take them for steps in the path of a request
+
 /** The path and query of a location's hash. */
 export function parse(hash) {
   const [path, query = ""] = hash.replace(/^#/, "").split("?", 2);
@@ -21,7 +23,8 @@ export function match(pattern, path) {
   if (wanted.length !== given.length) return null;
   const values = {};
   for (const [index, part] of wanted.entries()) {
-    if (part.startsWith(":") && given[index]) values[part.slice(1)] = decode(given[index]);
+    const value = decode(given[index]);
+    if (part.startsWith(":") && value && !DOTS.has(value)) values[part.slice(1)] = value;
     else if (part !== given[index]) return null;
   }
   return values;

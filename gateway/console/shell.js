@@ -4,6 +4,7 @@ import { h, newId, replace } from "./dom.js";
 import { NAVIGATION, pageAt } from "./pages.js";
 import { session } from "./session.js";
 import { icon } from "./parts/icons.js";
+import { count } from "./parts/words.js";
 
 /** The frame; `mark(path)` shows in the navigation where one is. */
 export function shell() {
@@ -62,7 +63,7 @@ function accountOf(who) {
     h(
       "details",
       {},
-      h("summary", {}, `${who.scopes.length} scopes`),
+      h("summary", {}, count(who.scopes.length, "scope")),
       h(
         "ul",
         { class: "chips" },

@@ -91,6 +91,21 @@ def test_results_dialogs_and_the_sign_in_have_none_either(
     assert found == []
 
 
+@pytest.mark.parametrize("width", [360, 960, 1280])
+def test_what_somebody_wrote_at_length_stays_on_the_page(
+    make_console: MakeConsole, gallery: str, http: httpx.Client, width: int
+) -> None:
+    fields = {"name": "n" * 200, "tags": ["t" * 64, "u" * 64], "groups": ["g" * 64], "attributes": {"badge": "b" * 200}}
+    http.put(f"/v1/galleries/{gallery}/persons/{'x' * 64}", json=fields).raise_for_status()
+    console = make_console(width=width)
+    for path, heading in ((f"/galleries/{gallery}", gallery), (f"/galleries/{gallery}/persons/{'x' * 64}", "x" * 64)):
+        page = console.open(path, heading)
+        expect(page.locator(".badge").filter(has_text="ttt")).to_be_visible()
+        assert check(page, path) == []
+        sticks_out = "e => e.getBoundingClientRect().right - e.closest('dd, td').getBoundingClientRect().right"
+        assert page.locator(".badge").filter(has_text="ttt").evaluate(sticks_out) < 1
+
+
 def photo() -> tuple[str, bytes]:
     return "hopper.jpg", (PHOTOS / "hopper.jpg").read_bytes()
 

@@ -1,7 +1,10 @@
 """The door view, before a webcam that shows a face."""
 
+import re
+from urllib.parse import parse_qs, urlsplit
+
 import httpx
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.browser.conftest import STRANGER, MakeConsole, MakeKey
 from tests.browser.console import Console
@@ -45,7 +48,46 @@ def test_a_stranger_is_denied_with_the_reason(make_console: MakeConsole, staff: 
 def test_the_galleries_rules_are_told(console: Console, staff: str, http: httpx.Client) -> None:
     http.put(f"/v1/galleries/{staff}/persons/barack", json={"valid_until": "2020-01-01T00:00:00Z"}).raise_for_status()
     page = start(console, staff)
-    expect(page.get_by_role("region", name="Decision")).to_contain_text("No longer valid")
+    panel = page.get_by_role("region", name="Decision")
+    expect(panel).to_contain_text("Denied")
+    expect(panel.locator(".door-who")).to_have_text("Barack")
+    expect(panel).to_contain_text("No longer valid")
+    expect(panel.get_by_role("button")).to_have_count(0)
+    expect(page.locator(".events li").first).to_contain_text("Barack · No longer valid")
+
+
+def test_who_came_before_many_empty_frames_stays_among_the_events(console: Console, staff: str) -> None:
+    asked: list[int] = []
+
+    def entry(number: int, minute: int, reason: str) -> dict[str, object]:
+        at = f"2026-11-22T08:{minute:02}:00Z"
+        return {"sequence": number, "at": at, "decision": "denied", "outcome": reason, "reason": reason}
+
+    def answer(route: Route) -> None:
+        limit = int(parse_qs(urlsplit(route.request.url).query)["limit"][0])
+        asked.append(limit)
+        early, late = entry(7, 1, "unknown_device"), entry(400, 50, "spoof_suspected")
+        frames = [entry(number, 40, "no_face") for number in range(399, 340, -1)]
+        newest = [late, *frames] if len(asked) > 1 else [*frames]
+        route.fulfill(json={"entries": [*newest, early][:limit], "next_cursor": None})
+
+    console.page.route("**/v1/audit?*", answer)
+    page = start(console, staff)
+    events = page.locator(".events li")
+    expect(events).to_have_count(2)
+    expect(events.first).to_contain_text("Perhaps not a living face")
+    expect(events.last).to_contain_text("This door is not known")
+
+
+def test_two_who_stand_there_together_are_two_events(console: Console, staff: str) -> None:
+    faces = ["spoof_suspected", "not_recognised"] * 6
+    entries = [
+        {"sequence": 90 - n, "at": "2026-11-22T08:00:00Z", "decision": "denied", "outcome": reason, "reason": reason}
+        for n, reason in enumerate(faces)
+    ]
+    console.page.route("**/v1/audit?*", lambda route: route.fulfill(json={"entries": entries, "next_cursor": None}))
+    page = start(console, staff)
+    expect(page.locator(".events li")).to_have_text([re.compile("living face · 6 times"), re.compile("6 times")])
 
 
 def test_not_this_person_is_noted(console: Console, staff: str, http: httpx.Client) -> None:
@@ -100,3 +142,10 @@ def test_a_camera_that_is_refused_says_what_to_do(console: Console, staff: str) 
     )
     page = start(console, staff)
     expect(page.get_by_text("does not let this page use the camera")).to_be_visible()
+
+
+def test_an_address_that_names_no_gallery_of_these_leaves_one_chosen(console: Console, staff: str) -> None:
+    page = console.open("/door?gallery=gone-long-ago", "Door")
+    chosen = page.get_by_label("Gallery")
+    expect(chosen.get_by_role("option", name=staff, exact=True)).to_have_count(1)
+    expect(chosen).to_have_value(re.compile("."))

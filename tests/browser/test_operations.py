@@ -42,7 +42,8 @@ def test_a_running_job_tells_its_progress_and_is_cancelled(console: Console, htt
 
 
 def audited(http: httpx.Client, gallery: str) -> bool:
-    return bool(http.get("/v1/audit", params={"gallery": gallery}).json()["entries"])
+    asked = {"gallery": gallery, "action": "enrolment"}
+    return bool(http.get("/v1/audit", params=asked).json()["entries"])
 
 
 def test_the_audit_is_searched_verified_and_exported(console: Console, staff: str, http: httpx.Client) -> None:
@@ -63,6 +64,36 @@ def test_the_audit_is_searched_verified_and_exported(console: Console, staff: st
     page.get_by_label("Until").fill("2020-01-01T00:00")
     console.button("Search").click()
     expect(page.get_by_text("No entry is like that")).to_be_visible()
+
+
+def test_a_pseudonym_leads_to_all_entries_of_its_person(console: Console) -> None:
+    uid = "0123456789abcdef0123456789abcdef"
+    entry = {"sequence": 7, "at": "2026-11-22T00:00:00Z", "action": "person.erased", "actor": "k", "person": uid}
+    console.page.route("**/v1/audit?*", lambda route: route.fulfill(json={"entries": [entry], "next_cursor": None}))
+    page = console.open("/audit?gallery=elsewhere", "Audit")
+    with page.expect_request(lambda request: f"person={uid}" in request.url):
+        page.get_by_role("link", name=uid[:8]).click()
+    expect(page.get_by_label("Person")).to_have_value(uid)
+
+
+def test_what_takes_its_time_is_said_to_be_loading(console: Console) -> None:
+    answers: list[Route] = []
+
+    def keep(route: Route) -> None:
+        answers.append(route)
+
+    console.page.route("**/v1/audit?*", keep)
+    console.page.route("**/v1/models", keep)
+    page = console.open("/audit", "Audit")
+    loading = page.get_by_text("Loading…")
+    expect(loading).to_be_visible()
+    answers.pop().fulfill(json={"entries": [], "next_cursor": None})
+    expect(loading).to_have_count(0)
+    page.get_by_role("link", name="Compare").click()
+    expect(loading).to_be_visible()
+    expect(console.heading("Audit")).to_have_count(0)
+    answers.pop().continue_()
+    expect(console.heading("Compare")).to_be_visible()
 
 
 def test_a_key_is_made_used_rotated_and_revoked(console: Console, stack: StackInfo, http: httpx.Client) -> None:

@@ -38,11 +38,20 @@ def test_an_empty_field_says_what_belongs_there(make_console: MakeConsole) -> No
     assert console.focused() == "API key"
 
 
+def test_a_key_that_was_copied_with_something_unseen_is_said_to_be_none(make_console: MakeConsole) -> None:
+    console = make_console(key=None)
+    page = console.open("/", "Sign in to Likeness")
+    page.get_by_label("API key").fill("lk_first_" + "x" * 43 + "\u200b")
+    console.button("Sign in").click()
+    expect(page.get_by_text("Paste an API key")).to_be_visible()
+
+
 def test_pages_that_a_key_may_not_use_are_hidden_and_say_why(make_console: MakeConsole, make_key: MakeKey) -> None:
     console = make_console(key=make_key("verify"))
     page = console.open("/compare", "Compare")
     names = page.get_by_role("navigation", name="Pages").get_by_role("link").all_inner_texts()
     assert names == ["People", "Compare", "Jobs", "Health"]
+    expect(page.get_by_text("1 scope", exact=True)).to_be_visible()
     console.open("/keys", "Not with this key")
     expect(page.get_by_text("needs a key with the scope “admin”")).to_be_visible()
 
@@ -80,3 +89,8 @@ def test_sign_out_ends_the_session(make_console: MakeConsole, stack: StackInfo) 
 
 def test_an_unknown_address_says_so(make_console: MakeConsole) -> None:
     make_console().open("/nowhere/at/all", "There is no such page")
+
+
+def test_an_address_that_steps_out_of_its_place_is_no_page(make_console: MakeConsole) -> None:
+    make_console().open("/galleries/staff/persons/..", "There is no such page")
+    make_console().open("/galleries/%2e%2E", "There is no such page")

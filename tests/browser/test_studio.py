@@ -42,6 +42,30 @@ def test_a_photo_is_painted_fast_and_compared_by_keyboard(console: Console) -> N
     expect(page.locator(".paintings li").first).to_contain_text("poppies")
 
 
+def test_what_was_missing_is_not_said_any_more_when_it_is_there(console: Console) -> None:
+    page = console.open("/studio", "Style studio")
+    page.get_by_label("Preview as I change things").uncheck()
+    console.button("Paint").click()
+    missing = page.get_by_text("Choose a photo first.")
+    expect(missing).to_be_visible()
+    choose_photo(page)
+    expect(missing).to_have_count(0)
+
+
+def test_a_painting_that_cannot_be_downloaded_says_why(console: Console, http: httpx.Client) -> None:
+    files = {"content": (PHOTOS / "collins.png").read_bytes()}
+    fields = {"style_id": "poppies", "size": "128"}
+    http.post("/v1/stylizations", data=fields, files=files, headers={"Prefer": "wait=20"}).raise_for_status()
+    console.refusals.add(404)
+    page = console.open("/studio", "Style studio")
+    download = page.get_by_role("button", name="Download the painting after poppies").first
+    expect(download).to_be_visible()
+    gone = {"status": 404, "json": {"detail": "It is deleted: paint it again.", "code": "not_found"}}
+    page.route("**/v1/jobs/*/image", lambda route: route.fulfill(**gone))
+    download.click()
+    expect(page.get_by_role("alert").filter(has_text="paint it again")).to_be_visible()
+
+
 def test_changes_show_a_small_preview(console: Console) -> None:
     page = console.open("/studio", "Style studio")
     choose_photo(page)
@@ -92,7 +116,11 @@ def test_a_picture_of_ones_own_is_a_style_and_can_be_kept(console: Console, http
     expect(page.get_by_role("slider", name="How much of the original is shown")).to_be_visible()
     console.button("Keep it in the library").click()
     expect(page.get_by_role("radio", name=name)).to_be_visible()
+    page.get_by_label("Use a picture of my own").set_input_files(own)
+    console.button("Keep it in the library").click()
+    expect(page.get_by_role("radio", name=f"{name}-2")).to_be_visible()
     assert http.delete(f"/v1/styles/{name}").status_code == 204
+    assert http.delete(f"/v1/styles/{name}-2").status_code == 204
 
 
 def test_looks_are_offered_for_the_fast_mode_only(console: Console) -> None:
@@ -114,7 +142,7 @@ def test_a_batch_is_painted_and_its_results_are_seen(console: Console) -> None:
     put(page, "Size", 128)
     console.button("Begin").click()
     expect(page).to_have_url(re.compile("#/batches/[0-9a-f]"))
-    expect(page.get_by_text("2 of 3 items done · 1 failed")).to_be_visible()
+    expect(page.locator(".card").get_by_text("2 of 3 items done · 1 failed")).to_be_visible()
     expect(page.get_by_role("img", name="Painted hopper.jpg")).to_be_visible()
     expect(page.get_by_role("cell", name="<b>broken.png")).to_be_visible()
     page.get_by_label("Show").select_option("failed")

@@ -73,7 +73,9 @@ function entryRow(entry) {
     h("span", { class: "number" }, String(entry.sequence)),
     when(entry.at),
     words(entry.action.replaceAll(".", " ")),
-    entry.person ? h("span", { class: "mono", title: entry.person }, entry.person.slice(0, 8)) : "",
+    entry.person
+      ? h("a", { class: "mono", href: `#/audit?person=${entry.person}`, title: entry.person }, entry.person.slice(0, 8))
+      : "",
     entry.device ?? "",
     outcome
       ? h(

@@ -18,10 +18,11 @@ const POLICIES = [
 export default async function compare({ signal }) {
   const { models } = await get("/v1/models", { signal });
   const result = h("section", { class: "stack", "aria-label": "Result", "aria-live": "polite" });
-  const pickers = ["First photo", "Second photo"].map((label) =>
-    photoPicker({ label, signal, hint: "One face, from the front", onpick: () => replace(result) }),
-  );
   const status = h("div", { class: "status" });
+  const anew = () => (replace(result), replace(status));
+  const pickers = ["First photo", "Second photo"].map((label) =>
+    photoPicker({ label, signal, hint: "One face, from the front", onpick: anew }),
+  );
   const send = async (fields) => {
     const [image_a, image_b] = pickers.map((picker) => picker.file);
     if (!image_a || !image_b) return replace(status, notice("warn", h("p", {}, "Choose two photos first.")));

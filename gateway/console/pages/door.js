@@ -167,8 +167,8 @@ async function recognise(view, signal) {
   const body = form({ image, device, top_k: 1 });
   const job = await run(at`/v1/galleries/${gallery}/recognitions`, body, { wait: WAIT_S, tries: 1, signal });
   const decision = decisionOf(outcome(job));
-  if (decision.kind === "granted") decision.name = await nameOf(view, decision.person);
-  view.panel.show(decision, image);
+  if (decision.person) decision.name = await nameOf(view, decision.person);
+  view.panel.show(decision);
   view.events.add(decision);
 }
 

@@ -10,7 +10,7 @@ const COLUMNS = ["Kind", "Waiting", "Running", "Done", "Failed", "Median wait", 
 
 export default function health({ signal }) {
   const ready = h("div", { class: "stack", "aria-live": "polite" });
-  const queues = h("div", {});
+  const queues = h("div", { class: "stack" });
   watch({ ready, queues, signal });
   return [
     heading("Health", { intro: "Read anew every few seconds." }),

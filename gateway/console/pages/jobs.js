@@ -12,11 +12,16 @@ const TYPES = [
   "verification",
   "comparison",
   "detection",
+  "liveness_check",
   "enrolment",
+  "reembedding",
+  "import",
   "stylization",
+  "visualisation",
   "evaluation",
   "calibration",
   "training",
+  "registration",
 ];
 const STATUSES = ["queued", "running", "succeeded", "failed", "cancelled", "expired"];
 const ENOUGH = 20; // rows of a page that a filter should find before it stops reading on

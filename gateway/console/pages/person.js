@@ -226,9 +226,10 @@ async function erase({ gallery, id, path, signal }) {
   });
   if (!report) return;
   const entries = Object.entries(report).filter(([, value]) => ["string", "number"].includes(typeof value));
-  await tell(`${id} is erased`, [
+  const told = [
     notice("good", h("p", {}, "Nothing that identifies this person is left. Keep this report if you must prove it.")),
     facts(entries.map(([name, value]) => [words(name), name.endsWith("_at") ? when(value) : String(value)])),
-  ]);
-  go(at`/galleries/${gallery}`);
+  ];
+  await tell(`${id} is erased`, told, { signal });
+  if (!signal.aborted) go(at`/galleries/${gallery}`);
 }

@@ -22,6 +22,7 @@ export default function signIn({ signal }) {
     required: true,
     autocomplete: "current-password",
     spellcheck: "false",
+    pattern: "\\s*[!-~]+\\s*", // what a header can carry
     "data-invalid": "Paste an API key: it begins with lk_.",
   });
   return h(

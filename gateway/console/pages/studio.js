@@ -147,7 +147,9 @@ function showPainting(canvas, photo, picture, job, signal) {
 async function sketch(studio) {
   studio.sketching.abort();
   const [fields, missing] = fieldsOf(studio);
-  if (missing || studio.painting || !studio.options.live()) return;
+  if (studio.painting) return;
+  replace(studio.status); // what was missing or went wrong was said of another wish
+  if (missing || !studio.options.live()) return;
   const mine = (studio.sketching = new AbortController());
   const signal = AbortSignal.any([studio.signal, mine.signal]);
   try {

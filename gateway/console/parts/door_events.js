@@ -6,7 +6,9 @@ import { session } from "../session.js";
 import { badge } from "./ui.js";
 import { clock, mood, words } from "./words.js";
 
-const READ = 50; // entries
+const BEFORE = 1000; // entries to begin with: what came before this page
+const READ = 50; // entries, each time after that
+const KEPT = 2000; // entries
 const SHOWN = 8; // visits
 const READ_MS = 2000;
 const SAME_MS = 10_000; // one person who stands there is one event
@@ -24,18 +26,20 @@ export function eventLog(place, { gallery, device, signal }) {
 
 function remember(list, seen, decision) {
   if (decision.kind === "nobody") return;
-  seen.unshift({ at: decision.at, kind: decision.kind, text: decision.name ?? words(decision.reason) });
-  seen.length = Math.min(seen.length, READ);
+  seen.unshift({ at: decision.at, kind: decision.kind, text: told(decision.name, decision.reason) });
+  seen.length = Math.min(seen.length, KEPT);
   show(list, visits(seen));
 }
 
-/** Frame after frame of one who stands there is one visit; newest first, as they come. */
+/** Who it was and why he may not pass, as far as they are known. */
+const told = (name, reason) => [name, words(reason)].filter(Boolean).join(" · ");
+
+/** Frame after frame of one who stands there, alone or beside others, is one visit; newest first, as they come. */
 function visits(events) {
   const found = [];
   for (const event of events) {
-    const later = found.at(-1);
-    const same = later && later.kind === event.kind && later.text === event.text;
-    if (same && Date.parse(later.since) - Date.parse(event.at) < SAME_MS) {
+    const later = found.findLast((visit) => visit.kind === event.kind && visit.text === event.text);
+    if (later && Date.parse(later.since) - Date.parse(event.at) < SAME_MS) {
       later.since = event.at;
       later.frames += 1;
     } else found.push({ ...event, since: event.at, frames: 1 });
@@ -47,23 +51,27 @@ const show = (list, found) => replace(list, found.map(entry));
 
 async function follow(list, { gallery, device, signal }) {
   const names = await namesOf(gallery, signal).catch(() => new Map());
+  const known = new Map(); // by its number, for the latest entries are read again and again
+  let limit = BEFORE;
   while (!signal.aborted) {
     try {
-      const query = { gallery, device, action: "recognition", limit: READ };
+      const query = { gallery, device, action: "recognition", limit };
       const { entries } = await get("/v1/audit", { query, signal, tries: 1 });
-      const told = entries
-        .filter((one) => one.reason !== "no_face")
-        .map((one) => ({
-          at: one.at,
-          kind: one.decision ?? one.outcome,
-          text: names.get(one.person) ?? words(one.reason ?? one.outcome),
-        }));
-      if (told.length) show(list, visits(told));
+      limit = READ;
+      for (const one of entries) if (one.reason !== "no_face") known.set(one.sequence, eventOf(one, names));
+      const latest = [...known.keys()].sort((a, b) => b - a);
+      for (const old of latest.splice(KEPT)) known.delete(old);
+      if (latest.length) show(list, visits(latest.map((number) => known.get(number))));
     } catch {
       if (signal.aborted) return; // otherwise the next round tries again; the list stays as it is
     }
     await sleep(READ_MS, signal).catch(() => {});
   }
+}
+
+function eventOf({ at: time, decision, outcome, reason, person }, names) {
+  const name = names.get(person);
+  return { at: time, kind: decision ?? outcome, text: told(name, reason ?? (name ? "" : outcome)) };
 }
 
 /** uid -> name, of the first people of a gallery: the audit knows pseudonyms only. */

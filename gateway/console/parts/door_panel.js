@@ -43,7 +43,9 @@ export function panel({ feedback }) {
     clearTimeout(fading);
     fading = setTimeout(() => idle("Waiting for an answer"), STALE_MS);
     const granted = decision.kind === "granted";
-    const text = `${granted ? "Granted" : "Denied"}: ${granted ? decision.name : words(decision.reason)}`;
+    const word = granted ? "Granted" : "Denied";
+    const why = words(decision.reason);
+    const text = `${word}: ${[decision.name, why].filter(Boolean).join(", ")}`;
     const same = shown?.text === text && shown.decision.person === decision.person;
     shown = { decision, text };
     time.textContent = clock(decision.at);
@@ -52,8 +54,9 @@ export function panel({ feedback }) {
     replace(
       element,
       icon(granted ? "check" : "cross", 56),
-      h("p", { class: "door-word" }, granted ? "Granted" : "Denied"),
-      h("p", { class: "door-who" }, granted ? decision.name : words(decision.reason)),
+      h("p", { class: "door-word" }, word),
+      h("p", { class: "door-who" }, decision.name ?? why),
+      decision.name && why && h("p", {}, why),
       time,
       granted && notThis(),
     );

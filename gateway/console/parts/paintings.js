@@ -3,7 +3,7 @@
 import { blob, get } from "../api.js";
 import { h, save } from "../dom.js";
 import { picture } from "./photo.js";
-import { empty, paged } from "./ui.js";
+import { attempt, empty, paged } from "./ui.js";
 import { when } from "./words.js";
 
 const PAGE = 50; // jobs; not all of them are paintings
@@ -25,7 +25,7 @@ function tile(job, signal) {
   const { width, height, media_type: type } = job.result.image;
   const styles = job.result.styles.map((style) => style.style_id ?? "own picture").join(" + ");
   const download = async () =>
-    save(await blob(job.links.image), `painting-${job.id.slice(0, 8)}.${type.split("/")[1]}`);
+    save(await blob(job.links.image, { signal }), `painting-${job.id.slice(0, 8)}.${type.split("/")[1]}`);
   return h(
     "li",
     { class: "painting" },
@@ -33,7 +33,12 @@ function tile(job, signal) {
     h("div", { class: "painting-words" }, h("p", {}, styles), h("p", { class: "hint" }, when(job.finished_at))),
     h(
       "button",
-      { class: "link", type: "button", "aria-label": `Download the painting after ${styles}`, onclick: download },
+      {
+        class: "link",
+        type: "button",
+        "aria-label": `Download the painting after ${styles}`,
+        onclick: ({ currentTarget }) => attempt(currentTarget, download),
+      },
       "Download",
     ),
   );

@@ -1,4 +1,4 @@
-// A photo: dropped, chosen, pasted or taken with the webcam; and the faces that were found in it.
+// A photo: dropped, chosen or taken with the webcam; and the faces that were found in it.
 
 import { Problem, blob } from "../api.js";
 import { announce, h, newId, objectUrl, replace, svg } from "../dom.js";

@@ -104,7 +104,8 @@ export function styleGrid({ signal, onchange, modeOf = () => "fast" }) {
 
   keep = keepButton(
     () => own,
-    async (id) => {
+    async (wanted) => {
+      const id = await freeId(wanted, signal);
       await put(at`/v1/styles/${id}`, form({ image: own, title: id }), { signal });
       own = null;
       keep.hidden = true;
@@ -124,6 +125,15 @@ export function styleGrid({ signal, onchange, modeOf = () => "fast" }) {
     fit,
     ready,
   };
+}
+
+/** An id that no style of the library has: keeping one replaces none. */
+async function freeId(wanted, signal) {
+  const { styles } = await get("/v1/styles", { query: { q: wanted, limit: 1000 }, signal });
+  const taken = new Set(styles.map((style) => style.id));
+  let id = wanted;
+  for (let number = 2; taken.has(id); number++) id = `${wanted}-${number}`;
+  return id;
 }
 
 /** Keep one's own picture in the library, under an id made of its file's name. */

@@ -108,6 +108,7 @@ export function select(name, options, { value, ...attributes } = {}) {
     ),
   );
   if (value !== undefined && value !== null) made.value = value;
+  if (made.selectedIndex < 0) made.selectedIndex = 0; // an address may name what is not there
   return made;
 }
 
@@ -196,6 +197,7 @@ export function paged(list, signal, { read, none }) {
   async function begin() {
     const mine = ++round;
     list.setAttribute("aria-busy", "true");
+    if (!list.hasChildNodes() && !more.hasChildNodes()) replace(more, h("p", { class: "loading" }, "Loading…"));
     try {
       await next(null, mine);
     } catch (error) {

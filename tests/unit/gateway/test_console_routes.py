@@ -6,6 +6,7 @@ import pytest
 from apiflask import APIFlask
 
 from gateway.console_routes import FILES, FOLDER, read_files
+from shared.schemas import JobType
 
 SCRIPTS = [name for name in FILES if name.endswith(".js")]
 
@@ -14,6 +15,11 @@ def test_the_page_is_served_to_anybody(app: APIFlask) -> None:
     page = app.test_client().get("/console")
     assert (page.status_code, page.mimetype) == (200, "text/html")
     assert b'<script type="module" src="/console/app.js">' in page.data
+
+
+def test_the_address_with_a_slash_leads_to_the_page(app: APIFlask) -> None:
+    answer = app.test_client().get("/console/")
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/console")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +62,7 @@ def test_a_file_that_has_not_changed_is_not_sent_again(app: APIFlask) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["nothing.js", "../app.py", "%2e%2e/app.py", "..%2fapp.py", "styles", "styles/", "", "//etc/passwd", "app.js%00"],
+    ["nothing.js", "../app.py", "%2e%2e/app.py", "..%2fapp.py", "styles", "styles/", "/", "//etc/passwd", "app.js%00"],
 )
 def test_nothing_else_is_served(app: APIFlask, name: str) -> None:
     answer = app.test_client().get(f"/console/{name}")
@@ -97,6 +103,12 @@ def test_every_page_that_is_named_has_a_file() -> None:
     named = re.findall(r'page\("[^"]+", "([^"]+)"', FILES["pages.js"].content.decode())
     assert len(named) >= 15
     assert {f"pages/{name}.js" for name in named} <= set(FILES)
+
+
+def test_jobs_of_every_kind_can_be_asked_for() -> None:
+    types = re.search(r"const TYPES = \[(.*?)\]", FILES["pages/jobs.js"].content.decode(), re.DOTALL)
+    assert types is not None
+    assert set(re.findall(r'"(\w+)"', types[1])) == set(JobType)
 
 
 def test_nothing_is_loaded_from_elsewhere_and_no_style_is_inline() -> None:
