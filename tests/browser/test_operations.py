@@ -1,6 +1,7 @@
 """Jobs, audit, keys and health."""
 
 import csv
+import re
 import time
 
 import httpx
@@ -190,6 +191,37 @@ def test_a_job_whose_event_stream_is_refused_is_asked_for(console: Console, http
     console.button("Compare").click()
     expect(page.get_by_role("heading", name="Different people")).to_be_visible()
     assert len(streams) == 1
+
+
+def test_what_is_shown_of_a_running_batch_stays_shown(console: Console) -> None:
+    """The page reads the items again as they are done: as many as there were, and the keyboard stays where it was."""
+    done = 0
+
+    def batch(route: Route) -> None:
+        nonlocal done
+        done += 1
+        counts = {"total": 6, "queued": 0, "running": 6 - done % 6, "done": done % 6, "failed": 0, "cancelled": 0}
+        said = {"id": "b" * 32, "kind": "stylization", "status": "running", "counts": counts, "links": {}}
+        route.fulfill(json={**said, "created_at": "2026-11-22T00:00:00Z"})
+
+    def items(route: Route) -> None:
+        first = int(re.search(r"cursor=(\d)", route.request.url + "&cursor=0")[1])  # type: ignore[index]
+        page = [{"custom_id": f"i{first + n}", "name": f"{first + n}.png", "status": "running"} for n in range(2)]
+        route.fulfill(json={"items": page, "next_cursor": str(first + 2) if first < 4 else None})
+
+    console.page.route("**/v1/batches/bbb*", batch)
+    console.page.route("**/v1/batches/*/items?*", items)
+    page = console.open(f"/batches/{'b' * 32}", "Batch bbbbbbbb")
+    rows = page.get_by_role("row").filter(has_text=".png")
+    expect(rows).to_have_count(2)
+    console.button("Show more").click()
+    expect(rows).to_have_count(4)
+    console.button("Show more").focus()
+    shown = done
+    with page.expect_response(lambda answer: done > shown + 1 and "cursor=2" in answer.url):
+        pass
+    expect(rows).to_have_count(4)
+    expect(console.button("Show more")).to_be_focused()
 
 
 def test_a_control_keeps_the_focus_while_what_is_around_it_changes(console: Console) -> None:

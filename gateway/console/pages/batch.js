@@ -39,7 +39,7 @@ export default async function batch({ params, signal }) {
   const show = (now) => refresh(head, overview(now, { path, signal, status, show }));
   show(found);
   if (!isOver(found))
-    watch(path, signal, show, items.begin).catch((error) => !signal.aborted && replace(status, problemNotice(error)));
+    watch(path, signal, show, items.again).catch((error) => !signal.aborted && replace(status, problemNotice(error)));
   return [
     heading(`Batch ${params.batch.slice(0, 8)}`, { back: { path: "/batches", label: "All batches" } }),
     head,

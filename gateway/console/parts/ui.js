@@ -177,14 +177,20 @@ export function loading(signal, make, attributes = {}) {
   return place;
 }
 
-/** A list that is read page by page; `read(cursor)` gives { rows: nodes, next }. Pages without a row are passed over. */
+/**
+ * A list that is read page by page; `read(cursor)` gives { rows: nodes, next }. Pages without a row are passed over.
+ * `begin` reads it from its beginning, `again` as far as it is shown.
+ */
 export function paged(list, signal, { read, none }) {
   const more = h("div", { class: "more" });
   let round = 0;
-  async function next(cursor, mine) {
+  async function next(cursor, mine, least = 1) {
     let { rows, next: following } = await read(cursor);
-    for (let reads = 1; rows.length === 0 && following && reads < READS; reads++) {
-      ({ rows, next: following } = await read(following));
+    for (let empty = rows.length ? 0 : 1; rows.length < least && following && empty < READS; ) {
+      const found = await read(following);
+      empty = found.rows.length ? 0 : empty + 1;
+      rows = [...rows, ...found.rows];
+      following = found.next;
     }
     if (signal.aborted || mine !== round) return;
     const focused = more.contains(document.activeElement);
@@ -192,25 +198,25 @@ export function paged(list, signal, { read, none }) {
     list.append(...rows);
     const isEmpty = !following && !list.hasChildNodes();
     replace(more, following && button("Show more", () => next(following, ++round)), isEmpty && none());
-    if (focused) (rows[0]?.querySelector("a, button") ?? more.querySelector("button"))?.focus();
+    if (focused) ((cursor && rows[0]?.querySelector("a, button")) ?? more.querySelector("button"))?.focus();
   }
-  async function begin() {
+  async function fill(least) {
     const mine = ++round;
     list.setAttribute("aria-busy", "true");
     if (!list.hasChildNodes() && !more.hasChildNodes()) replace(more, h("p", { class: "loading" }, "Loading…"));
     try {
-      await next(null, mine);
+      await next(null, mine, least);
     } catch (error) {
       if (!signal.aborted && mine === round) {
         replace(list);
-        replace(more, problemNotice(error, begin));
+        replace(more, problemNotice(error, () => fill(least)));
       }
     } finally {
       list.removeAttribute("aria-busy");
     }
   }
-  begin();
-  return { more, begin };
+  fill(1);
+  return { more, begin: () => fill(1), again: () => fill(list.children.length || 1) };
 }
 
 /** A pill: kind good, bad, warn, info or plain. */
