@@ -67,4 +67,5 @@ client: $(READY) ## make the synchronous client out of the asynchronous one
 	$(BIN)/python -m tests.sync_client
 
 clean: ## remove what the targets above made here (not the weights cache)
-	rm -rf $(VENV) .likeness demo-output .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .likeness demo-output .mypy_cache .ruff_cache .pytest_cache .hypothesis .schemathesis \
+		.import_linter_cache likeness.egg-info

@@ -1,7 +1,6 @@
 """Files on their way in: checked here, kept under `uploads/{tenant}/{job}/` until the job is done."""
 
 import io
-import os
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,7 @@ from gateway.web.references import File, StoredFile
 from shared import images
 from shared.errors import InvalidArchive, InvalidImage, ObjectNotFound, Unavailable
 from shared.images import ImageLimits
+from shared.processors import processors
 from shared.settings import LimitSettings
 from shared.storage.object_file import open_object
 from shared.storage.store import ObjectStore, upload_folder
@@ -26,8 +26,8 @@ class Uploads:
     def __init__(self, store: ObjectStore, limits: LimitSettings) -> None:
         self._store = store
         self._limits = limits
-        # A few KB of PNG may decode to 150 MB: no more at a time than there are cores to decode them.
-        self._decoding = threading.BoundedSemaphore(os.cpu_count() or 1)
+        # A few KB of PNG may decode to 150 MB: no more at a time than there are processors to decode them.
+        self._decoding = threading.BoundedSemaphore(processors())
         self.budget = MemoryBudget(LARGEST_AT_ONCE * limits.batch_bytes)
 
     def check(self, pictures: Mapping[str, bytes]) -> dict[str, tuple[int, int]]:

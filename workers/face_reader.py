@@ -1,6 +1,5 @@
 """From the key of an uploaded photo to faces with embeddings: what every face task begins with."""
 
-import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from shared.ml.face.model import Aligned
 from shared.ml.face.quality import FaceQuality
 from shared.ml.face.refinement import refine
 from shared.ml.face.verification import Verdict
+from shared.processors import processors
 from shared.schemas import DetectionResult, FaceBox, FaceView, Model, Quality
 from shared.storage.store import ObjectStore
 from workers.face_models import Embedding, ServedModel
@@ -68,8 +68,8 @@ class FaceReader:
         self._store = store
         self._limits = limits
         self.detector = detector
-        # A photo may decode to 150 MB: no more of them at a time than there are cores to look at them.
-        self._looking = threading.BoundedSemaphore(os.cpu_count() or 1)
+        # A photo may decode to 150 MB: no more of them at a time than there are processors to look at them.
+        self._looking = threading.BoundedSemaphore(processors())
 
     @classmethod
     def load(cls, services: Services) -> "FaceReader":

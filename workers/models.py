@@ -8,6 +8,7 @@ import torch
 from shared.errors import ObjectNotFound
 from shared.ml import device as devices
 from shared.ml.weights import Supply
+from shared.processors import processors
 from shared.settings import Settings
 from shared.storage.store import ObjectStore
 
@@ -25,8 +26,7 @@ def choose_device(settings: Settings) -> torch.device:
     Raises:
         DeviceError: CUDA was asked for and is not there.
     """
-    if settings.workers.torch_threads:
-        torch.set_num_threads(settings.workers.torch_threads)
+    torch.set_num_threads(settings.workers.torch_threads or min(torch.get_num_threads(), processors()))
     device = devices.resolve(settings.device.value)
     log.info("device", device=str(device), threads=torch.get_num_threads())
     return device

@@ -1,12 +1,16 @@
 """docs/deployment.md agrees with the files it talks about."""
 
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from pydantic.fields import FieldInfo
+
+from tests.deploy.conftest import render
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +53,31 @@ def test_the_services_it_scales_exist(guide: str, compose: dict[str, Any]) -> No
     scaled = re.findall(r"--scale ([\w-]+)=0", guide)
     assert scaled
     assert set(scaled) <= set(compose["services"])
+
+
+def test_the_settings_it_names_exist(guide: str, settings: Mapping[str, FieldInfo]) -> None:
+    assert set(re.findall(r"\bLIKENESS_\w+", guide)) <= set(settings)
+
+
+def test_the_parts_of_pages_that_it_links_to_exist(guide: str, root: Path) -> None:
+    links = re.findall(r"\]\(([\w-]+\.md)?#([\w-]+)\)", guide)
+    assert ("privacy.md", "backup-and-restore") in links  # or whoever was erased comes back with a backup
+    for page, part in links:
+        text = (root / "docs" / (page or "deployment.md")).read_text()
+        headings = {
+            re.sub(r"[^\w-]", "", line.lower().replace(" ", "-")) for line in re.findall(r"^#+ (.*)$", text, re.M)
+        }
+        assert part in headings, (page, part)
+
+
+def test_the_overlay_it_shows_is_one(guide: str, root: Path, tmp_path: Path) -> None:
+    shutil.copytree(root / "k8s", tmp_path / "k8s")
+    mine = tmp_path / "k8s/overlays/mine"
+    mine.mkdir()
+    [shown] = re.findall(r"```yaml\n(.*?)```", guide, re.S)
+    (mine / "kustomization.yaml").write_text(shown)
+    rendered = render(mine)
+    [config] = [document["data"] for document in rendered if document["kind"] == "ConfigMap"]
+    assert config["LIKENESS_LOG_LEVEL"] == "debug"
+    assert config["LIKENESS_S3__ENDPOINT"] == "minio:9000"  # what the base says is still there
+    assert "registry.example.com/likeness-gateway:" in repr(rendered)

@@ -9,11 +9,19 @@ import kubernetes_validate  # type: ignore[import-untyped]  # it ships no types
 import pytest
 from pydantic.fields import FieldInfo
 
+from gateway.uploads import LARGEST_AT_ONCE
+from gateway.web.memory_budget import LARGE
+from shared.settings import LimitSettings
 from shared.webhooks.settings import WebhookSettings
 
 VERSIONS = ("1.25", "1.37")  # the oldest the guide promises, the newest whose schemas we have
 STORES = {"redis", "minio"}
 ON_GPU = {"face-worker", "style-worker", "style-bulk-worker"}
+
+MIB = 2**20
+THREADS = 96  # of the gateway, each with a body that is too small to be reckoned
+GATEWAY_ITSELF = 128 * MIB
+BYTES_PER_PIXEL = 4  # of a picture that is decoded
 
 Document = dict[str, Any]
 
@@ -125,6 +133,18 @@ def test_probes_of_the_gateway(manifests: Sequence[Document]) -> None:
     gateway = dict(containers(manifests))["gateway"]
     assert gateway["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "http"}
     assert gateway["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "http"}
+
+
+def test_the_gateway_has_memory_for_all_that_it_takes_at_once(manifests: Sequence[Document], compose: Document) -> None:
+    limits = LimitSettings()
+    bodies = LARGEST_AT_ONCE * limits.batch_bytes + THREADS * LARGE
+    needed = GATEWAY_ITSELF + bodies + limits.image_pixels * BYTES_PER_PIXEL
+    given = {
+        dict(containers(manifests))["gateway"]["resources"]["limits"]["memory"],
+        compose["services"]["gateway"]["deploy"]["resources"]["limits"]["memory"],
+    }
+    for text in given:
+        assert int(text.rstrip("Mim")) * MIB > needed, text
 
 
 def test_style_workers_are_given_longest_to_end(manifests: Sequence[Document]) -> None:

@@ -1,6 +1,5 @@
 """Many photos to embedded faces: looked at on all cores, embedded in batches, every refusal with its file."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,6 +21,7 @@ from shared.ml.face.model import Aligned, FaceModel
 from shared.ml.face.people import FileProblem, Photo, PhotoCollection
 from shared.ml.face.refinement import refine
 from shared.ml.face.verification import Verdict
+from shared.processors import processors
 
 _BATCH = 64  # faces embedded in one go
 _THUMBNAIL_QUALITY = 88  # JPEG; 4 KB a face
@@ -114,9 +114,8 @@ class PhotoReader:
 
     def look_at_all(self, photos: Iterable[Photo]) -> Iterator[tuple[Photo, Aligned | str]]:
         """In order; only a few are under way at a time, for a photo may decode to 150 MB."""
-        threads = os.cpu_count() or 1
         remaining = iter(photos)
-        with ThreadPoolExecutor(threads, thread_name_prefix="look") as pool:
+        with ThreadPoolExecutor(processors(), thread_name_prefix="look") as pool:
 
             def ask(photo: Photo) -> tuple[Photo, Future[Aligned | str]]:
                 return photo, pool.submit(self._look_safely, photo)
