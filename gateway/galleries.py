@@ -16,7 +16,7 @@ from gateway.telling import tell
 from gateway.web.bodies import JSON_OBJECT, Body, read_body
 from gateway.web.operations import Operation, operation
 from gateway.web.responses import Document, document
-from shared.errors import GalleryExists, GalleryNotFound, InvalidField
+from shared.errors import GalleryNotFound, InvalidField
 from shared.ml.face.catalogue import DEFAULT_MODEL
 from shared.schemas import (
     AccessRules,
@@ -92,7 +92,7 @@ def create_gallery() -> Response:
     model = services().face_models.find(tenant, wanted.model)
     rules = GalleryRules().model_copy(update=wanted.applied_to(GalleryRules()))
     _check_access(AccessRules(), rules.access)
-    _require_new(tenant, wanted.id)
+    services().galleries.require_new(tenant, wanted.id)
     tell("gallery.created", gallery=wanted.id, model=model.digest)
     created = services().galleries.create_gallery(tenant, wanted.id, model=model, rules=rules)
     return document(_view(created), 201, headers={"Location": f"/v1/galleries/{created.id}"})
@@ -143,13 +143,6 @@ def delete_gallery(gallery: str) -> Response:
         tell("gallery.deleted", gallery=gallery)
     galleries.delete_gallery(tenant, gallery)
     return Response(status=204)
-
-
-def _require_new(tenant: str, gallery: str) -> None:
-    """Raises GalleryExists."""
-    with suppress(GalleryNotFound):
-        services().galleries.get_gallery(tenant, gallery)
-        raise GalleryExists(f"The gallery {gallery!r} exists already.")
 
 
 def _check_access(former: AccessRules, changed: AccessRules, gallery: Gallery | None = None) -> None:

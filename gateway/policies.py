@@ -88,7 +88,7 @@ def choose_policy(asked: str | None, kind: PolicyKind, gallery: Gallery) -> str:
     Raises:
         UnknownPolicy: it is none, or the gallery's is none any more.
     """
-    chosen = asked or policy_of(kind, gallery.access) or DEFAULT[kind]
+    chosen = asked if asked is not None else policy_of(kind, gallery.access) or DEFAULT[kind]
     check_policy(chosen, kind, gallery)
     return chosen
 

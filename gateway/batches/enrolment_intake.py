@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from gateway.auth import ApiKey
@@ -21,7 +22,7 @@ from shared.batches.records import input_key
 from shared.errors import Conflict, InvalidInput, LikenessError, NotFound
 from shared.jobs import NewJob
 from shared.outbox import NewOccurrence
-from shared.schemas import ID_PATTERN, BatchItem, EnrolmentPayload, JobError
+from shared.schemas import ID_PATTERN, BatchItem, EnrolmentPayload, JobError, Person
 from shared.settings import LimitSettings
 
 
@@ -70,6 +71,7 @@ class EnrolmentIntake:
         person, changes = photos[0].person, changes_of(photos)
         tenant, galleries = self.asked.tenant, self.given.galleries
         try:
+            changed(Person(id=person, uid="", created_at=datetime.min), changes)  # nobody is made for what is refused
             found = galleries.ensure_person(tenant, self.gallery, person)
             if changes:
                 changed(found, changes)  # only what will be done is told

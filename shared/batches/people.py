@@ -12,7 +12,6 @@ from shared.errors import ObjectNotFound, PersonChanged
 from shared.schemas import Batch, BatchItem, BatchKind, ItemOutcome, JobError
 from shared.storage.store import ObjectStore
 
-PAGE = 200
 ERASED = JobError(code=PersonChanged.code, detail="The person was erased.")
 
 
@@ -30,10 +29,8 @@ class BatchPeople:
 
     def _of_gallery(self, subject: Subject) -> Iterator[Batch]:
         """The batches that can name him: those of the gallery, also one that was being taken in when he was erased."""
-        page = self._batches.recent(subject.tenant, limit=PAGE)
-        while page:
-            yield from (one for one in page if one.kind is BatchKind.ENROLMENT and one.gallery == subject.gallery)
-            page = self._batches.recent(subject.tenant, before=page[-1].created_at, limit=PAGE)
+        known = self._batches.every(subject.tenant)
+        return (one for one in known if one.kind is BatchKind.ENROLMENT and one.gallery == subject.gallery)
 
     def _forget_in(self, batch: Batch, subject: Subject) -> int:
         his: dict[int, BatchItem] = {}

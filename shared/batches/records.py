@@ -28,7 +28,7 @@ from shared.storage.store import ObjectStore, batch_folder
 
 LEASE_MS = 10_000  # a feeder silent for so long has lost its batch
 BLOCK_MS = 2000  # one blocking read; shorter than the client's socket timeout
-PAGE = 500  # outcomes read from Redis at a time
+PAGE = 500  # outcomes or records read from Redis at a time
 COUNTERS = {ItemStatus.SUCCEEDED: "done", ItemStatus.FAILED: "failed", ItemStatus.CANCELLED: "cancelled"}
 NOT_DONE = ItemOutcome(status=ItemStatus.CANCELLED)
 
@@ -90,6 +90,12 @@ class BatchStore:
         key = f"{self._prefix}batches:{tenant}"
         ids = self._call(lambda: self._redis.zrevrangebyscore(key, latest, "-inf", start=0, num=limit))
         return self._records(cast("list[str]", ids))
+
+    def every(self, tenant: str) -> Iterator[Batch]:
+        """All of the tenant's batches whose records are there, whatever became of those between them."""
+        ids = self._call(lambda: self._redis.zrange(f"{self._prefix}batches:{tenant}", 0, -1))
+        for start in range(0, len(ids), PAGE):
+            yield from self._records(ids[start : start + PAGE])
 
     def pause(self, tenant: str, batch_id: str) -> Batch:
         """Hand out nothing further; what is in flight is finished. Raises BatchNotFound, BatchFinished."""

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from shared.erasures.eraser import Eraser
 from shared.erasures.log import ErasureReason
-from shared.errors import InvalidField, PersonNotFound
+from shared.errors import InvalidField, PersonChanged, PersonNotFound
 from shared.galleries.store import GalleryStore, Template
 from shared.outbox import NewOccurrence, Outbox
 from shared.schemas import Gallery, Person
@@ -47,7 +47,7 @@ class Merger:
 
         Raises:
             InvalidField: they are one already.
-            PersonNotFound
+            PersonNotFound, PersonChanged: one of them, or the one who was to stay was erased meanwhile.
         """
         if person == source:
             raise InvalidField("`from` must be another person.")
@@ -64,11 +64,21 @@ class Merger:
             likeness = self._likeness(tenant, gallery, target, former)
             target = self._galleries.update_person(tenant, gallery.id, person, lambda now: _joined(now, former))
             surplus = self._move(tenant, gallery, former, target)
+            self._require(tenant, gallery, target)
             self._tell(asked, {"gallery": gallery.id, "uid": former.uid, "into": target.uid})
         self._eraser.erase(
             tenant, gallery.id, source, reason=ErasureReason.MERGED, actor=asked.actor, trace=asked.trace
         )
         return Merged(target, likeness, surplus)
+
+    def _require(self, tenant: str, gallery: Gallery, target: Person) -> None:
+        """Whoever was erased meanwhile, or merged into another, must not take the other one with him.
+
+        Raises:
+            PersonNotFound, PersonChanged
+        """
+        if self._galleries.get_person(tenant, gallery.id, target.id).uid != target.uid:
+            raise PersonChanged(f"The person {target.id!r} was erased meanwhile; another one has his id now.")
 
     def _tell(self, asked: Asked, data: dict[str, str]) -> None:
         """Before he is erased, for then the merge is not done again."""

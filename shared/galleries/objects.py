@@ -4,10 +4,11 @@
     galleries/{tenant}/{gallery}/persons/{person}.json
     galleries/{tenant}/{gallery}/external-ids/{hash of an external id}/{person}       whom a search for it may find
     galleries/{tenant}/{gallery}/templates/{person}/{model digest}/{face}.json
+    galleries/{tenant}/{gallery}/vanishing                                            while the gallery is deleted
     expiring/{time}/{tenant}/{gallery}/{person}                                       who may have to go then
 
-Put, get and delete of an object are atomic, so there is nothing to corrupt. The last two kinds of marks only say
-where to look: what counts is the person's record.
+Put, get and delete of an object are atomic, so there is nothing to corrupt. Marks of external ids and of expiry
+only say where to look: what counts is the person's record.
 """
 
 import hashlib
@@ -62,6 +63,11 @@ def root(tenant: str, gallery: str) -> str:
 
 def gallery_key(tenant: str, gallery: str) -> str:
     return f"{root(tenant, gallery)}gallery.json"
+
+
+def vanishing_key(tenant: str, gallery: str) -> str:
+    """Keeps the name taken; it sorts behind all else, so it goes last."""
+    return f"{root(tenant, gallery)}vanishing"
 
 
 def persons_folder(tenant: str, gallery: str) -> str:

@@ -5,12 +5,13 @@ process has finished.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 
 from shared.errors import GalleryExists, GalleryNotFound, ObjectNotFound
 from shared.galleries.changes import Change, ChangeKind
-from shared.galleries.objects import EXPIRING, gallery_key, no_gallery, persons_folder, root
+from shared.galleries.objects import EXPIRING, gallery_key, no_gallery, persons_folder, root, vanishing_key
 from shared.galleries.persons import PersonStore
 from shared.galleries.templates import Template
 from shared.ml.face.catalogue import DEFAULT_MODEL
@@ -30,12 +31,24 @@ class GalleryStore(PersonStore):
         self, tenant: str, gallery: str, *, model: Model | None = None, rules: GalleryRules | None = None
     ) -> Gallery:
         """Raises GalleryExists; of concurrent calls one succeeds."""
+        self.require_new(tenant, gallery)
         default = Model(name=DEFAULT_MODEL.name, digest=DEFAULT_MODEL.digest)
         chosen = (rules or GalleryRules()).model_dump()
         created = Gallery(id=gallery, created_at=datetime.now(UTC), model=model or default, **chosen)
         if not self._store.put_if_absent(gallery_key(tenant, gallery), created.model_dump_json().encode()):
-            raise GalleryExists(f"The gallery {gallery!r} exists already.")
+            raise _exists(gallery)
         return created
+
+    def require_new(self, tenant: str, gallery: str) -> None:
+        """Raises GalleryExists, also while a deletion is under way: it would take the new gallery with the old one."""
+        with suppress(GalleryNotFound):
+            self.get_gallery(tenant, gallery)
+            raise _exists(gallery)
+        there = gallery_key(tenant, gallery)  # since then
+        if any(key != there for key in self._store.keys(root(tenant, gallery))):
+            raise GalleryExists(
+                f"The former gallery {gallery!r} is not wholly deleted yet: wait, or DELETE it again if that broke off."
+            )
 
     def update_gallery(self, tenant: str, gallery: str, change: Callable[[Gallery], Gallery]) -> Gallery:
         """Change what is known of a gallery; `change` may be called again when somebody else came between."""
@@ -62,6 +75,7 @@ class GalleryStore(PersonStore):
         folder = root(tenant, gallery)
         if not any(True for _ in islice(self._store.keys(folder), 1)):
             raise GalleryNotFound(f"There is no gallery {gallery!r}.")
+        self._store.put(vanishing_key(tenant, gallery), b"{}")
         # Persons go before templates: an enrolment under way then finds his gone and takes its template back.
         self._store.delete(gallery_key(tenant, gallery))
         self._store.delete_prefix(persons_folder(tenant, gallery))
@@ -70,3 +84,7 @@ class GalleryStore(PersonStore):
                 self._store.delete(mark)
         self._store.delete_prefix(folder)
         self.announce(tenant, gallery, Change(ChangeKind.GALLERY_DELETED))
+
+
+def _exists(gallery: str) -> GalleryExists:
+    return GalleryExists(f"The gallery {gallery!r} exists already.")

@@ -153,6 +153,15 @@ def test_an_erased_person_is_in_no_batch_under_way_which_goes_on(
     assert [found.error for _, found in outcomes(batches)][-1] == ERASED
 
 
+def test_he_is_found_behind_any_number_of_batches_that_are_gone(
+    batches: BatchStore, redis: Redis, memory_store: MemoryStore, enrolling: Callable[..., Batch]
+) -> None:
+    enrolling("ada")
+    redis.zadd(f"{PREFIX}batches:acme", {f"gone-{number}": number for number in range(1200)})
+    redis.zadd(f"{PREFIX}batches:acme", {f"later-{number}": 1e10 + number for number in range(1200)})
+    assert BatchPeople(batches, memory_store).forget_person(subject("ada")) == 1
+
+
 def test_whoever_feeds_the_batch_makes_no_jobs_for_him_any_more(
     batches: BatchStore, jobs: JobStore, redis: Redis, enrolling: Callable[..., Batch], memory_store: MemoryStore
 ) -> None:

@@ -142,6 +142,12 @@ def test_rules_name_policies_that_there_are(api: Api, access: dict[str, str]) ->
         assert (answer.status_code, answer.get_json()["code"]) == (422, "unknown_policy")
 
 
+@pytest.mark.parametrize(("path", "fields"), [(VERIFY, {"person": "ada"}), (RECOGNISE, {})])
+def test_no_request_has_a_policy_without_a_name(api: Api, path: str, fields: dict[str, str]) -> None:
+    answer = api.upload(path, {**fields, "policy": ""}, image=PHOTO)
+    assert (answer.status_code, answer.get_json()["code"]) == (422, "unknown_policy")
+
+
 def test_a_calibrated_policy_is_not_forgotten_while_the_rules_name_it(api: Api, galleries: GalleryStore) -> None:
     made = calibration()
     galleries.update_gallery("default", "staff", lambda gallery: gallery.with_calibration(made))

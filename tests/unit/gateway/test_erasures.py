@@ -3,6 +3,7 @@
 import json
 import re
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from gateway.auth import Scope
 from gateway.context import Services
 from shared.erasures.log import Erasure
+from shared.errors import StorageUnavailable
 from shared.galleries.feedback import Feedback, FeedbackKind
 from shared.galleries.store import GalleryStore, Template
 from shared.ml.face.catalogue import DEFAULT_MODEL
@@ -314,3 +316,16 @@ def test_a_log_that_is_none_is_refused_by_its_line(api: Api, line: str) -> None:
 def test_only_who_administers_may(make_api: MakeApi, call: str) -> None:
     method, path = call.split()
     assert make_api(scopes=set(Scope) - {Scope.ADMIN})(method, path).status_code == 403
+
+
+def test_an_outage_is_told_before_the_log_begins(api: Api, services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    api.delete(ADA)
+    keys = services.store.keys
+
+    def gone(prefix: str, after: str = "") -> Iterator[str]:
+        if prefix.startswith("erasures/"):
+            raise StorageUnavailable("gone")
+        yield from keys(prefix, after)
+
+    monkeypatch.setattr(services.store, "keys", gone)
+    assert api.get("/v1/erasures").status_code == 503

@@ -3,10 +3,12 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from redis import Redis
 
 from shared.ml.face.catalogue import DEFAULT_MODEL
+from shared.outbox import Outbox, Reader
 from shared.storage.store import MemoryStore
-from tests.unit.gateway.conftest import Api
+from tests.unit.gateway.conftest import PREFIX, Api
 
 
 def test_a_new_gallery_is_201_with_its_location(api: Api) -> None:
@@ -72,3 +74,27 @@ def test_a_gallery_goes_with_everybody_in_it(api: Api, staff: str, store: Memory
     assert list(store.keys("galleries/")) == []
     for again in (api.get(f"/v1/galleries/{staff}"), api.delete(f"/v1/galleries/{staff}")):
         assert (again.status_code, again.get_json()["code"]) == (404, "gallery_not_found")
+
+
+@pytest.mark.usefixtures("staff")
+@pytest.mark.parametrize("name", ["staff", "empty"])
+def test_the_name_of_a_gallery_is_free_when_nothing_of_it_is_left(
+    api: Api, name: str, store: MemoryStore, redis: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A deletion that goes on, for longer than its client waited, would take the new gallery with the old one."""
+    api.post("/v1/galleries", json={"id": "empty"})
+    delete_prefix = store.delete_prefix
+    while_deleting = []
+
+    def create_and_delete(prefix: str) -> int:
+        while_deleting.append(api.post("/v1/galleries", json={"id": name}))
+        return delete_prefix(prefix)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "delete_prefix", create_and_delete)
+        assert api.delete(f"/v1/galleries/{name}").status_code == 204
+    assert {(answer.status_code, answer.get_json()["code"]) for answer in while_deleting} == {(409, "gallery_exists")}
+    told = [one.kind for one in Outbox(redis, PREFIX).read(Reader.AUDIT)]
+    assert told == ["gallery.created", "gallery.deleted"], "what is refused is not told"
+    assert api.post("/v1/galleries", json={"id": name}).status_code == 201
+    assert api.get(f"/v1/galleries/{name}").status_code == 200

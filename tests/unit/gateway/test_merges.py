@@ -127,3 +127,23 @@ def test_the_answer_is_not_kept_for_a_repetition(api: Api) -> None:
     api.put(f"{STAFF}/persons/ada", json={"name": "Lovelace"})
     assert api.post(MERGE, json={"from": "bob"}, headers={"Idempotency-Key": "k"}).status_code == 200
     assert api.post(MERGE, json={"from": "bob"}, headers={"Idempotency-Key": "k"}).status_code == 409
+
+
+@pytest.mark.parametrize(("successor", "status"), [(False, 404), (True, 409)])
+def test_who_is_erased_while_another_is_merged_into_him_does_not_take_the_other_one_with_him(
+    api: Api, services: Services, monkeypatch: pytest.MonkeyPatch, *, successor: bool, status: int
+) -> None:
+    """As when two are merged into each other at once."""
+    trim = services.galleries.trim_templates
+
+    def trim_and_erase(*args: object) -> int:
+        assert api.delete(f"{STAFF}/persons/ada").status_code == 200
+        if successor:
+            services.galleries.ensure_person("default", "staff", "ada")
+        return trim(*args)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patched:
+        patched.setattr(services.galleries, "trim_templates", trim_and_erase)
+        assert api.post(MERGE, json={"from": "bob"}).status_code == status
+    assert [face["id"] for face in api.get(f"{STAFF}/persons/bob").get_json()["faces"]] == ["b1", "b2"]
+    assert len(list(services.galleries.erasures.entries("default"))) == 1

@@ -200,11 +200,12 @@ LINES = {
 
 @pytest.mark.parametrize("what", LINES)
 def test_what_is_wrong_with_a_line_is_an_error_of_its_item(
-    api: Api, worker: FakeWorker, feeder: Feeder, what: str
+    api: Api, galleries: GalleryStore, worker: FakeWorker, feeder: Feeder, what: str
 ) -> None:
     batch = accepted(api.upload(PATH, manifest=lines(LINES[what], {"person": "eve", "image": B64})))
     done = work_off(api, batch["id"], worker, feeder, {})
     assert (done["counts"]["done"], done["counts"]["failed"]) == (1, 1)
+    assert [person.id for person in galleries.persons_there("default", "staff")] == ["ada", "eve"], "and makes nobody"
 
 
 @pytest.mark.parametrize(
