@@ -70,6 +70,11 @@ def changed(person: Person, changes: Mapping[str, Any]) -> Person:
     return now
 
 
+def check_for_new(person: str, changes: Mapping[str, Any]) -> None:
+    """Before somebody is made, for nobody is made for what is refused. Raises InvalidField."""
+    changed(Person(id=person, uid="", created_at=datetime.min), changes)
+
+
 class PersonDocument(Document):
     id: str
     uid: str = Field(description="pseudonym, for ever of this person alone; the audit and webhooks name him by it")

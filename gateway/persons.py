@@ -8,7 +8,7 @@ from pydantic import Field
 
 from gateway.auth import PEOPLE, Scope
 from gateway.context import caller, context, request_id, services
-from gateway.person_fields import PersonDocument, PersonFields, changed, view
+from gateway.person_fields import PersonDocument, PersonFields, changed, check_for_new, view
 from gateway.policies import Device
 from gateway.telling import tell
 from gateway.web.bodies import Body, ImageFile, read_body, read_query
@@ -90,7 +90,7 @@ def put_person(gallery: str, person: str) -> Response:
         found, status = galleries.get_person(tenant, gallery, person), 200
         changed(found, changes)  # only what will be done is told
     except PersonNotFound:
-        changed(Person(id=person, uid="", created_at=datetime.min), changes)  # nobody is made for what is refused
+        check_for_new(person, changes)
         found, status = galleries.ensure_person(tenant, gallery, person), 201
     if changes:
         tell("person.changed", gallery=gallery, uid=found.uid, fields=sorted(changes))

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from shared.embedded import servers
-from shared.embedded.stack import Stack, StackInfo
+from shared.embedded.info import StackInfo
+from shared.embedded.stack import Stack
 
 
 @pytest.fixture(scope="session")

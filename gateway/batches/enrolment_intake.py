@@ -8,21 +8,20 @@ import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from gateway.auth import ApiKey
 from gateway.batches.enrolment_input import Photo, persons_of
 from gateway.context import Services
 from gateway.errors import InvalidId
-from gateway.person_fields import changed
+from gateway.person_fields import changed, check_for_new
 from gateway.uploads import READERS
 from shared import images
 from shared.batches.records import input_key
 from shared.errors import Conflict, InvalidInput, LikenessError, NotFound
 from shared.jobs import NewJob
 from shared.outbox import NewOccurrence
-from shared.schemas import ID_PATTERN, BatchItem, EnrolmentPayload, JobError, Person
+from shared.schemas import ID_PATTERN, BatchItem, EnrolmentPayload, JobError
 from shared.settings import LimitSettings
 
 
@@ -71,7 +70,7 @@ class EnrolmentIntake:
         person, changes = photos[0].person, changes_of(photos)
         tenant, galleries = self.asked.tenant, self.given.galleries
         try:
-            changed(Person(id=person, uid="", created_at=datetime.min), changes)  # nobody is made for what is refused
+            check_for_new(person, changes)
             found = galleries.ensure_person(tenant, self.gallery, person)
             if changes:
                 changed(found, changes)  # only what will be done is told

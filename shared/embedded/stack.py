@@ -20,8 +20,6 @@ from shared.embedded.ports import free_ports
 from shared.embedded.supervisor import Supervisor, end_processes, is_alive, own_process
 from shared.errors import ConfigurationError
 
-__all__ = ["Stack", "StackInfo", "read_info", "stop"]
-
 PARTS = {"api-key", "data", "logs", "run", "stack.json"}  # of a stack's folder
 
 

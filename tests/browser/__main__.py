@@ -11,7 +11,8 @@ import httpx
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from shared.embedded.stack import Stack, StackInfo
+from shared.embedded.info import StackInfo
+from shared.embedded.stack import Stack
 from tests.browser.conftest import CHROMIUM_NAMES, KNOWN, PHOTOS, arguments, enrol, film
 from tests.browser.console import Console
 

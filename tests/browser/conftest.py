@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Playwright, expect, sync_playwright
 
-from shared.embedded.stack import StackInfo
+from shared.embedded.info import StackInfo
 from tests.browser.console import Console
 
 PHOTOS = Path(__file__).parents[1] / "data" / "faces"

@@ -5,7 +5,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from shared.embedded.stack import StackInfo
+from shared.embedded.info import StackInfo
 from tests.browser.conftest import PHOTOS, MakeConsole
 from tests.browser.console import Console
 

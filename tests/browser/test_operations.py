@@ -7,7 +7,7 @@ import time
 import httpx
 from playwright.sync_api import Route, expect
 
-from shared.embedded.stack import StackInfo
+from shared.embedded.info import StackInfo
 from tests.browser.conftest import PHOTOS, MakeConsole
 from tests.browser.console import Console
 

@@ -3,7 +3,7 @@
 import httpx
 from playwright.sync_api import expect
 
-from shared.embedded.stack import StackInfo
+from shared.embedded.info import StackInfo
 from tests.browser.conftest import MakeConsole, MakeKey
 
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from gateway.auth import KeyStore, Scope
 from gateway.client import Client
-from shared.embedded.stack import StackInfo
+from shared.embedded.info import StackInfo
 from shared.galleries.store import GalleryStore
 from shared.queue import connect
 from shared.settings import RedisSettings, S3Settings

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.embedded.stack import StackInfo
+from shared.embedded.info import StackInfo
 from tests.e2e.conftest import PHOTOS
 
 PEOPLE = ["ardern", "biden", "collins", "hopper", "macron", "obama", "sunak"]

@@ -19,7 +19,8 @@ from PIL import Image
 from gateway.client import ApiError, Client, ConnectionFailed, ServiceUnavailable
 from gateway.client.commands.painting import STATE
 from gateway.client.style_documents import Batch
-from shared.embedded.stack import Stack, StackInfo
+from shared.embedded.info import StackInfo
+from shared.embedded.stack import Stack
 from tests.e2e.conftest import PHOTOS, Restricted
 from tests.live_stack import wait_until_ready
 

@@ -14,7 +14,8 @@ import pytest
 from PIL import Image
 
 from gateway.client import Client
-from shared.embedded.stack import Stack, StackInfo
+from shared.embedded.info import StackInfo
+from shared.embedded.stack import Stack
 from shared.storage.s3_store import S3Store
 from shared.storage.store import BATCHES
 from tests.e2e.conftest import PHOTOS

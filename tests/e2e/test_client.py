@@ -12,7 +12,8 @@ import pytest
 
 from gateway.client import AsyncClient, Client, JobFailed, NotAuthenticated
 from gateway.client._async.uploads import LARGE_BYTES
-from shared.embedded.stack import Stack, StackInfo
+from shared.embedded.info import StackInfo
+from shared.embedded.stack import Stack
 from tests.e2e.conftest import PHOTOS
 from tests.live_stack import wait_until_ready
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gateway.auth import Scope
-from shared.embedded.stack import StackInfo
+from shared.embedded.info import StackInfo
 from shared.errors import JobFinished
 from shared.jobs import JobStore
 from shared.queue import connect

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from gateway.client.demo.run import run_demo
 from gateway.client.demo.script import DEMO
-from shared.embedded.stack import StackInfo
+from shared.embedded.info import StackInfo
 from tests.e2e.conftest import PHOTOS
 
 PAINTINGS = Path(__file__).parents[2] / "shared" / "style_library"

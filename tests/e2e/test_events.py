@@ -8,7 +8,8 @@ import time
 import httpx
 
 from gateway.client import Client
-from shared.embedded.stack import Stack, StackInfo
+from shared.embedded.info import StackInfo
+from shared.embedded.stack import Stack
 from tests.e2e.conftest import PHOTOS
 from tests.live_stack import wait_until_ready
 from tests.server_sent_events import EventReader

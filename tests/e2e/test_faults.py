@@ -11,7 +11,8 @@ from redis import Redis
 
 from gateway.client import Client
 from shared.embedded import servers
-from shared.embedded.stack import Stack, StackInfo
+from shared.embedded.info import StackInfo
+from shared.embedded.stack import Stack
 from shared.embedded.supervisor import is_alive
 from tests.e2e.conftest import PHOTOS
 from tests.live_stack import wait_until_ready

@@ -13,7 +13,8 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from shared.embedded.stack import Stack, StackInfo
+from shared.embedded.info import StackInfo
+from shared.embedded.stack import Stack
 from shared.queue import connect
 from shared.settings import RedisSettings
 from tests.e2e.conftest import PHOTOS

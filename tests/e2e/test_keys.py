@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from shared.embedded.stack import StackInfo
+from shared.embedded.info import StackInfo
 
 CACHE_S = 5.0  # LIKENESS_AUTH__CACHE_SECONDS
 

@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from gateway.client import Client
-from shared.embedded.stack import Stack, StackInfo, read_info
+from shared.embedded.info import StackInfo, read_info
+from shared.embedded.stack import Stack
 from shared.embedded.supervisor import is_alive
 
 LIKENESS = [sys.executable, "-m", "gateway.client.cli"]

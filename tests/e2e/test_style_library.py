@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from gateway.client import ApiError, Client
 from gateway.client.cli import app
-from shared.embedded.stack import StackInfo
+from shared.embedded.info import StackInfo
 from tests.e2e.conftest import PHOTOS
 
 PICTURE = PHOTOS / "hopper.jpg"

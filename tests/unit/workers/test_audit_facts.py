@@ -75,7 +75,8 @@ def people(galleries: GalleryStore, store: MemoryStore) -> People:
 
 
 def occurrence(kind: str, data: dict[str, Any], at: datetime | None = None) -> Occurrence:
-    when = (at or datetime.now(UTC)).timestamp()
+    # The next whole second: fractions of one can look like a score.
+    when = (at or datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)).timestamp()
     return Occurrence(id="17-0", at=when, tenant="acme", kind=kind, actor="key1", trace="r1", data=data)
 
 

@@ -1,15 +1,14 @@
 """A conditional write whose answer is lost is sent again, and then meets itself: it has won all the same."""
 
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from shared.settings import S3Settings
 from shared.storage.s3_store import S3Store
+from tests.unit.shared.storage.served import serving
 
 
 @dataclass
@@ -64,16 +63,8 @@ def objects() -> Objects:
 
 @pytest.fixture
 def store(objects: Objects) -> Iterator[S3Store]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Server", (Handler,), {"objects": objects}))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    endpoint = f"127.0.0.1:{server.server_port}"
-    yield S3Store(
-        S3Settings.model_validate({"endpoint": endpoint, "access_key": "a", "secret_key": "b", "region": "us-east-1"})
-    )
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(type("Server", (Handler,), {"objects": objects})) as opened:
+        yield opened
 
 
 def test_a_creation_is_not_taken_for_somebody_elses(store: S3Store, objects: Objects) -> None:

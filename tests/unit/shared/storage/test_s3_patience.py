@@ -1,16 +1,15 @@
 """How long the S3 store waits for an answer: little for small objects, longer for large ones."""
 
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from shared.errors import StorageUnavailable
-from shared.settings import S3Settings
 from shared.storage import s3_store
 from shared.storage.s3_store import S3Store
+from tests.unit.shared.storage.served import serving
 
 SLOWNESS_S = 0.5
 
@@ -34,16 +33,8 @@ class BusyStore(BaseHTTPRequestHandler):
 def busy(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Store]:
     monkeypatch.setattr(s3_store, "READ_S", SLOWNESS_S / 10)
     monkeypatch.setattr(s3_store, "LARGE_READ_S", 20 * SLOWNESS_S)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), BusyStore)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    endpoint = f"127.0.0.1:{server.server_port}"
-    yield S3Store(
-        S3Settings.model_validate({"endpoint": endpoint, "access_key": "a", "secret_key": "b", "region": "us-east-1"})
-    )
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(BusyStore) as store:
+        yield store
 
 
 def test_a_large_object_may_take_its_time(busy: S3Store) -> None:
