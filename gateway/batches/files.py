@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import PurePosixPath
 from typing import BinaryIO
 
+from shared.archives import open_zip
 from shared.errors import (
     CorruptImage,
     ImageTooLarge,
@@ -22,7 +23,6 @@ from shared.errors import (
     LikenessError,
     UnsupportedImage,
 )
-from shared.ml.archives import open_zip
 from shared.settings import LimitSettings
 
 NAME_LENGTH = 255

@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 from torch import Tensor
 
+from shared.archives import FileProblem
 from shared.errors import InsufficientData, InvalidImage
-from shared.ml.archives import FileProblem
 from shared.ml.style.features import Vgg16Features
 from shared.ml.style.pixels import to_image
 from shared.ml.style.quality import measure

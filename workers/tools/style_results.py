@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from shared.archives import PHOTO_SUFFIXES, FileProblem
 from shared.errors import InvalidArchive, InvalidField
-from shared.ml.archives import PHOTO_SUFFIXES, FileProblem
 
 MANIFEST = "manifest.jsonl"
 

@@ -16,9 +16,8 @@ from gateway.client.commands import batches, output
 from gateway.client.commands.session import GalleryOption, Session, online
 from gateway.client.options import EnrolmentOptions, PersonFields
 from gateway.client.style_documents import Batch
+from shared.archives import PHOTO_SUFFIXES
 from shared.errors import InvalidField
-
-PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 
 Person = Annotated[str, typer.Argument(metavar="PERSON")]
 Words = Annotated[list[str], typer.Argument(metavar="[PERSON] PHOTO... | FOLDER | ZIP | JSONL")]

@@ -7,9 +7,8 @@ from glob import glob
 from itertools import chain, count
 from pathlib import Path
 
+from shared.archives import PHOTO_SUFFIXES
 from shared.errors import InvalidField
-
-SUFFIXES = {".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,12 @@ def _below(path: Path, pictures: Path) -> Iterator[tuple[Path, Path]]:
     for file in sorted(path.rglob("*")):
         relative = file.relative_to(path)
         hidden = any(part.startswith(".") for part in relative.parts)
-        if file.is_file() and file.suffix.lower() in SUFFIXES and not hidden and own.isdisjoint(file.resolve().parents):
+        if (
+            file.is_file()
+            and file.suffix.lower() in PHOTO_SUFFIXES
+            and not hidden
+            and own.isdisjoint(file.resolve().parents)
+        ):
             yield file, relative
 
 

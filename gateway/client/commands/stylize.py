@@ -10,9 +10,10 @@ from gateway.client import ApiError, Job, JobFailed
 from gateway.client.commands import output as printed
 from gateway.client.commands.exits import Exit
 from gateway.client.commands.painting import Failure, Painter, Standing
-from gateway.client.commands.photos import SUFFIXES, Photo, find_photos
+from gateway.client.commands.photos import Photo, find_photos
 from gateway.client.commands.session import Session, online
 from gateway.client.style_documents import Stylization
+from shared.archives import PHOTO_SUFFIXES
 from shared.errors import InvalidField
 
 
@@ -65,7 +66,7 @@ def _chosen(style: str) -> str | Path:
             return path
     except OSError as error:
         raise InvalidField(f"The style {style[:40]!r} cannot be read: {error.strerror}.") from None
-    if "/" in style or path.name != style or path.suffix.lower() in SUFFIXES:
+    if "/" in style or path.name != style or path.suffix.lower() in PHOTO_SUFFIXES:
         raise InvalidField(f"There is no such file: {style!r}. Name a picture, or a style (likeness styles list).")
     return style
 

@@ -5,7 +5,7 @@
         Ada Lovelace/2.png
         Zoë/holiday.webp
 
-Nothing is decoded here, and nothing of an archive ever reaches a disk (shared/ml/archives.py).
+Nothing is decoded here, and nothing of an archive ever reaches a disk (shared/archives.py).
 """
 
 from collections.abc import Callable, Iterator
@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from shared.errors import InvalidArchive
-from shared.ml.archives import (
+from shared.archives import (
     NO_PHOTO,
     PHOTO_SUFFIXES,
     TWICE,
@@ -26,6 +25,7 @@ from shared.ml.archives import (
     shown_name,
     zip_entries,
 )
+from shared.errors import InvalidArchive
 
 __all__ = ["ArchiveLimits", "FileProblem", "Photo", "PhotoCollection", "read_folder", "read_zip"]
 

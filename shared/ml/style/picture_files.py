@@ -9,9 +9,7 @@ from typing import BinaryIO
 from torch import Tensor
 
 from shared import images
-from shared.errors import InvalidArchive, InvalidImage
-from shared.images import ImageLimits
-from shared.ml.archives import (
+from shared.archives import (
     NO_PHOTO,
     PHOTO_SUFFIXES,
     TWICE,
@@ -22,6 +20,8 @@ from shared.ml.archives import (
     shown_name,
     zip_entries,
 )
+from shared.errors import InvalidArchive, InvalidImage
+from shared.images import ImageLimits
 from shared.ml.style.pixels import fit, resize, to_tensor
 
 

@@ -6,7 +6,7 @@ from statistics import fmean
 
 from PIL import Image
 
-from shared.ml.archives import FileProblem
+from shared.archives import FileProblem
 from shared.ml.style.quality import CONTENT_LAYER, StyleQuality
 from shared.ml.style.sheets import Cell, draw_sheet, to_png
 

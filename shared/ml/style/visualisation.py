@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from PIL import Image
 from torch import Tensor
 
+from shared.archives import FileProblem
 from shared.errors import InsufficientData, InvalidImage
-from shared.ml.archives import FileProblem
 from shared.ml.style.features import Vgg16Features
 from shared.ml.style.options import Method
 from shared.ml.style.patches import PatchCollector, UnitView

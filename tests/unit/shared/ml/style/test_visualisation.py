@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from shared.archives import FileProblem
 from shared.errors import CorruptImage, InsufficientData, InvalidField
-from shared.ml.archives import FileProblem
 from shared.ml.style.features import Vgg16Features
 from shared.ml.style.reconstruction import PANELS, Kept, Reconstruction
 from shared.ml.style.unit_sheet import around_grey

@@ -6,8 +6,8 @@ import zipfile
 
 import pytest
 
+from shared.archives import ArchiveLimits, open_zip, zip_entries
 from shared.errors import InvalidArchive, StorageUnavailable
-from shared.ml.archives import ArchiveLimits, open_zip, zip_entries
 
 
 def packed(names: list[str]) -> bytes:
