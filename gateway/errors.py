@@ -12,6 +12,7 @@ LikenessError
 │   ├── UploadIncomplete        the file is not there yet, or not all of it
 │   ├── TooManyUploads          the tenant has as many open as he may have
 │   ├── LastAdminKey            a tenant would have nobody left who can make keys
+│   ├── LivenessUnavailable     this installation cannot make the check that is asked for
 │   ├── IdempotencyInProgress   the same request is being worked on
 │   └── IdempotencyAnswerGone   it was done, but its answer is not kept
 ├── Unavailable
@@ -105,6 +106,10 @@ class UploadDamaged(InvalidInput):
 
 class LastAdminKey(Conflict):
     code = "last_admin_key"
+
+
+class LivenessUnavailable(Conflict):
+    code = "liveness_unavailable"
 
 
 class IdempotencyInProgress(Conflict):

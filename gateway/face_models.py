@@ -6,6 +6,7 @@ from pydantic import Field
 
 from gateway.auth import Scope
 from gateway.context import caller, services
+from gateway.faces.availability import LivenessAvailability, liveness_availability
 from gateway.web.bodies import Body, ManifestFile, WeightsFile, read_body
 from gateway.web.operations import Operation, accepts_job, operation
 from gateway.web.responses import Document, accept, document
@@ -40,14 +41,15 @@ class ModelDocument(Document):
 
 class ModelList(Document):
     models: list[ModelDocument]
+    liveness: LivenessAvailability = Field(description="which checks this installation can make now")
 
 
 @blueprint.get("")
 @operation(Operation({200: ModelList}))
 def list_models() -> Response:
-    """List the face models."""
+    """List the face models, and tell which checks of liveness can be made."""
     cards = services().face_models.cards(caller().tenant)
-    return document(ModelList(models=[_view(card) for card in cards]))
+    return document(ModelList(models=[_view(card) for card in cards], liveness=liveness_availability()))
 
 
 @blueprint.delete("/<id:model>")

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from gateway.auth import PEOPLE, Scope
 from gateway.context import caller, services
+from gateway.faces.availability import require_for_rule
 from gateway.policies import check_policy, policy_of
 from gateway.telling import tell
 from gateway.web.bodies import JSON_OBJECT, Body, read_body
@@ -86,12 +87,16 @@ class GalleryList(Document):
 @blueprint.post("")
 @operation(Operation({201: GalleryDocument}, scope=Scope.ADMIN, body=NewGallery, problems=(409,)))
 def create_gallery() -> Response:
-    """Create a gallery."""
+    """Create a gallery.
+
+    A liveness rule that this installation cannot meet is refused (`liveness_unavailable`); GET /v1/models says which.
+    """
     wanted = read_body(NewGallery)
     tenant = caller().tenant
     model = services().face_models.find(tenant, wanted.model)
     rules = GalleryRules().model_copy(update=wanted.applied_to(GalleryRules()))
     _check_access(AccessRules(), rules.access)
+    require_for_rule(rules.liveness)
     services().galleries.require_new(tenant, wanted.id)
     tell("gallery.created", gallery=wanted.id, model=model.digest)
     created = services().galleries.create_gallery(tenant, wanted.id, model=model, rules=rules)
@@ -114,7 +119,7 @@ def get_gallery(gallery: str) -> Response:
 
 
 @blueprint.patch("/<id:gallery>")
-@operation(Operation({200: GalleryDocument}, scope=Scope.ADMIN, body=GalleryChanges))
+@operation(Operation({200: GalleryDocument}, scope=Scope.ADMIN, body=GalleryChanges, problems=(409,)))
 def change_gallery(gallery: str) -> Response:
     """Change the rules of a gallery; they hold for every request that a worker begins from then on."""
     sent = read_body(GalleryChanges)
@@ -122,6 +127,8 @@ def change_gallery(gallery: str) -> Response:
     def change(former: Gallery) -> Gallery:
         changed = former.model_copy(update=sent.applied_to(former))
         _check_access(former.access, changed.access, former)
+        if changed.liveness is not former.liveness:
+            require_for_rule(changed.liveness)
         return changed
 
     tenant, galleries = caller().tenant, services().galleries

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from gateway.faces.availability import require_for_request
 from shared.errors import InvalidField, UnknownPolicy
 from shared.ml.face.verification import (
     DEFAULT_IDENTIFICATION,
@@ -103,7 +104,13 @@ def check_policy(policy: str, kind: PolicyKind, gallery: Gallery | None = None) 
 
 
 def check_liveness(liveness: LivenessRequirement, session: str | None, gallery: Gallery) -> None:
-    """Raises InvalidField when the session that is needed is not named, or the one that is named not needed."""
+    """Judge what a request says of liveness, against its gallery's rule and what can be checked here.
+
+    Raises:
+        InvalidField: the session that is needed is not named, or the one that is named not needed.
+        LivenessUnavailable: the request itself asks for what cannot be checked; a gallery's rule is the worker's.
+        QueueUnavailable
+    """
     required = liveness.or_stricter(gallery.liveness)
     if required is LivenessRequirement.ACTIVE and session is None:
         raise InvalidField(
@@ -112,3 +119,4 @@ def check_liveness(liveness: LivenessRequirement, session: str | None, gallery: 
         )
     if required is not LivenessRequirement.ACTIVE and session is not None:
         raise InvalidField("`liveness_session` counts with `liveness=active` only: send both, or neither.")
+    require_for_request(liveness)

@@ -1,9 +1,11 @@
-"""Which queues have a warm worker: each worker says so every few seconds, and silence means gone.
+"""Which queues have a warm worker, and what warm workers lack: each says so every few seconds, silence means gone.
 
-Timed by the server's clock: one whose own is wrong must not make others look gone.
+All workers of a queue are taken to be able to do its work; one that is not names what it lacks. Timed by the server's
+clock: one whose own is wrong must not make others look gone.
 """
 
 from collections.abc import Iterable
+from enum import StrEnum
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -15,13 +17,19 @@ BEAT_S = 3.0
 GONE_AFTER_S = 12.0
 
 
+class Capability(StrEnum):
+    """What a warm worker may lack, because it needs files that are optional."""
+
+    PASSIVE_LIVENESS = "passive-liveness"
+
+
 class Presence:
     def __init__(self, redis: Redis, prefix: str) -> None:
         self._redis = redis
         self._prefix = prefix
 
-    def beat(self, worker: str, queues: Iterable[Queue]) -> None:
-        """Say that `worker` is warm and consumes `queues`.
+    def beat(self, worker: str, queues: Iterable[Queue], lacks: Iterable[Capability] = ()) -> None:
+        """Say that `worker` is warm, consumes `queues` and cannot do what it `lacks`.
 
         Raises:
             QueueUnavailable: Redis cannot be reached.
@@ -29,9 +37,9 @@ class Presence:
         try:
             now = self._now()
             with self._redis.pipeline() as pipe:
-                for queue in queues:
-                    pipe.zadd(self._key(queue), {worker: now})
-                    pipe.zremrangebyscore(self._key(queue), "-inf", now - GONE_AFTER_S)
+                for key in (*map(self._key, queues), *map(self._lack_key, lacks)):
+                    pipe.zadd(key, {worker: now})
+                    pipe.zremrangebyscore(key, "-inf", now - GONE_AFTER_S)
                 pipe.execute()
         except RedisError as error:
             raise QueueUnavailable(f"Redis cannot be reached ({type(error).__name__}).") from error
@@ -39,8 +47,8 @@ class Presence:
     def leave(self, worker: str, queues: Iterable[Queue]) -> None:
         """Withdraw at shutdown; best effort, silence does the same a little later."""
         try:
-            for queue in queues:
-                self._redis.zrem(self._key(queue), worker)
+            for key in (*map(self._key, queues), *map(self._lack_key, Capability)):
+                self._redis.zrem(key, worker)
         except RedisError:
             return
 
@@ -50,8 +58,19 @@ class Presence:
         Raises:
             QueueUnavailable: Redis cannot be reached.
         """
+        return self._count(self._key(queue))
+
+    def lacking(self, capability: Capability) -> int:
+        """Count the warm workers that cannot do this.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached.
+        """
+        return self._count(self._lack_key(capability))
+
+    def _count(self, key: str) -> int:
         try:
-            return int(self._redis.zcount(self._key(queue), self._now() - GONE_AFTER_S, "+inf"))
+            return int(self._redis.zcount(key, self._now() - GONE_AFTER_S, "+inf"))
         except RedisError as error:
             raise QueueUnavailable(f"Redis cannot be reached ({type(error).__name__}).") from error
 
@@ -61,3 +80,6 @@ class Presence:
 
     def _key(self, queue: Queue) -> str:
         return f"{self._prefix}workers:{queue.value}"
+
+    def _lack_key(self, capability: Capability) -> str:
+        return f"{self._prefix}workers-lacking:{capability.value}"

@@ -19,6 +19,7 @@ from celery import Celery
 from celery import beat as beats
 from celery.signals import worker_ready, worker_shutting_down
 
+from shared.presence import Capability
 from shared.queue import Queue, Task
 from workers.life import Activity, Signs, watch_for_stall
 from workers.services import Services
@@ -42,12 +43,16 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Plan:
-    """What a role runs: its queues, its tasks, how many at a time, and at what interval (s) by itself."""
+    """What a role runs: its queues, its tasks, how many at a time, and at what interval (s) by itself.
+
+    `lacks` is what its tasks cannot do here, for want of optional files.
+    """
 
     queues: Sequence[Queue]
     tasks: Mapping[Task, Handler]
     threads: int
     schedule: Mapping[Task, float] = field(default_factory=dict)
+    lacks: Sequence[Capability] = ()
 
 
 def plan(role: Role, services: Services) -> Plan:
@@ -56,11 +61,9 @@ def plan(role: Role, services: Services) -> Plan:
         case Role.FACE:
             from workers.face import face_tasks  # torch is imported by the roles that use it only
 
-            return Plan(
-                (Queue.FACE_INTERACTIVE, Queue.FACE_BULK),
-                face_tasks(services),
-                services.settings.workers.face_threads,
-            )
+            tasks, lacks = face_tasks(services)
+            queues = (Queue.FACE_INTERACTIVE, Queue.FACE_BULK)
+            return Plan(queues, tasks, services.settings.workers.face_threads, lacks=lacks)
         case Role.STYLE:
             from workers.style import style_tasks
 
@@ -137,7 +140,8 @@ def run(role: Role, services: Services) -> int:
     work = plan(role, services)
     settings = services.settings
     name = f"{role.value}@{socket.gethostname()}-{os.getpid()}"
-    signs = Signs(services.presence, worker=name, queues=work.queues, ready_file=settings.workers.ready_file)
+    ready_file = settings.workers.ready_file
+    signs = Signs(services.presence, worker=name, queues=work.queues, ready_file=ready_file, lacks=work.lacks)
     app = services.celery
     activity = Activity()
     for task, handler in work.tasks.items():

@@ -12,6 +12,7 @@ from shared.liveness_sessions import LivenessSessions
 from shared.ml.face import verification
 from shared.ml.face.gallery import fuse
 from shared.ml.face.verification import Verdict
+from shared.presence import Capability
 from shared.queue import Task
 from shared.schemas import (
     CalibrationPayload,
@@ -56,8 +57,8 @@ from workers.turns import Turns
 Answer = TypeVar("Answer", VerificationResult, RecognisedFace, RecognitionResult)
 
 
-def face_tasks(services: Services) -> Mapping[Task, Handler]:
-    """Load and warm up the models; the tasks that use them."""
+def face_tasks(services: Services) -> tuple[Mapping[Task, Handler], Sequence[Capability]]:
+    """Load and warm up the models; the tasks that use them, and what these cannot do here."""
     models = FaceModels(services)
     reader = FaceReader.load(services)
     residents = ResidentGalleries(
@@ -89,7 +90,7 @@ def face_tasks(services: Services) -> Mapping[Task, Handler]:
         lambda tenant, model: models.of(tenant, model).card.dimensions,
     )
     run = services.runner.run
-    return {
+    tasks = {
         Task.ENROL: lambda job_id: run(job_id, EnrolmentPayload, enroller.enrol),
         Task.REEMBED: lambda job_id: run(job_id, ReembeddingPayload, enroller.reembed),
         Task.VERIFY: lambda job_id: run(job_id, VerificationPayload, worker.verify),
@@ -103,6 +104,7 @@ def face_tasks(services: Services) -> Mapping[Task, Handler]:
         Task.IMPORT: lambda job_id: run(job_id, ImportPayload, importer.run),
         Task.CALIBRATE: lambda job_id: run(job_id, CalibrationPayload, evaluator.calibrate),
     }
+    return tasks, () if guard.available else (Capability.PASSIVE_LIVENESS,)
 
 
 class FaceWorker:

@@ -9,7 +9,7 @@ from pathlib import Path
 import structlog
 
 from shared.errors import Unavailable
-from shared.presence import BEAT_S, Presence
+from shared.presence import BEAT_S, Capability, Presence
 from shared.queue import Queue
 
 log = structlog.get_logger("worker")
@@ -20,10 +20,19 @@ STALLED = 75  # EX_TEMPFAIL of sysexits.h: a supervisor may start it again
 class Signs:
     """Says every few seconds that the worker is warm; the queues' readiness rests on it."""
 
-    def __init__(self, presence: Presence, *, worker: str, queues: Sequence[Queue], ready_file: Path | None) -> None:
+    def __init__(
+        self,
+        presence: Presence,
+        *,
+        worker: str,
+        queues: Sequence[Queue],
+        ready_file: Path | None,
+        lacks: Sequence[Capability] = (),
+    ) -> None:
         self._presence = presence
         self._worker = worker
         self._queues = queues
+        self._lacks = lacks
         self._ready_file = ready_file
         self._stopped = threading.Event()
 
@@ -41,7 +50,7 @@ class Signs:
             if self._ready_file:
                 self._ready_file.touch()
             try:
-                self._presence.beat(self._worker, self._queues)
+                self._presence.beat(self._worker, self._queues, self._lacks)
             except Unavailable:
                 log.warning("presence", problem="Redis cannot be reached; trying again")
             self._stopped.wait(BEAT_S)

@@ -1,6 +1,6 @@
 """What the API answers about models and measurements (see documents.py)."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from gateway.client.documents import Model
 
@@ -20,6 +20,20 @@ class ModelCard(Model):
     false_match_rates: list[ScoreRate]
     measured_on: str
     source: str
+
+
+class Availability(TypedDict):
+    """`reason` says what is missing, and what to do."""
+
+    available: bool
+    reason: NotRequired[str]
+
+
+class LivenessAvailability(TypedDict):
+    """Which checks the workers that run now can make."""
+
+    passive: Availability
+    active: Availability
 
 
 class FileProblem(TypedDict):

@@ -10,6 +10,7 @@ from gateway.client.model_documents import (
     CalibrationResult,
     Evaluation,
     KnownCalibration,
+    LivenessAvailability,
     Migration,
     ModelCard,
     Registration,
@@ -90,6 +91,11 @@ class AsyncModels:
     async def delete(self, digest: str) -> None:
         """Delete a model of your own."""
         await self._transport.json(Call("DELETE", at("models", digest)))
+
+    async def liveness(self) -> LivenessAvailability:
+        """Which checks of liveness the installation can make, and what is missing for the others."""
+        found: LivenessAvailability = (await self._transport.json(Call("GET", at("models"))))["liveness"]
+        return found
 
     async def list(self) -> list[ModelCard]:
         found: list[ModelCard] = (await self._transport.json(Call("GET", at("models"))))["models"]

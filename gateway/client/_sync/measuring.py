@@ -11,6 +11,7 @@ from gateway.client.model_documents import (
     CalibrationResult,
     Evaluation,
     KnownCalibration,
+    LivenessAvailability,
     Migration,
     ModelCard,
     Registration,
@@ -91,6 +92,11 @@ class Models:
     def delete(self, digest: str) -> None:
         """Delete a model of your own."""
         self._transport.json(Call("DELETE", at("models", digest)))
+
+    def liveness(self) -> LivenessAvailability:
+        """Which checks of liveness the installation can make, and what is missing for the others."""
+        found: LivenessAvailability = (self._transport.json(Call("GET", at("models"))))["liveness"]
+        return found
 
     def list(self) -> list[ModelCard]:
         found: list[ModelCard] = (self._transport.json(Call("GET", at("models"))))["models"]

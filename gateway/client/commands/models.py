@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 @models.command("list")
 @online
 def list_models(session: Session) -> None:
-    """List the face models."""
+    """List the face models; say which checks of liveness the system can make."""
     columns: dict[str, output.Column] = {
         "name": "name",
         "digest": "digest",
@@ -34,6 +34,11 @@ def list_models(session: Session) -> None:
         "description": "description",
     }
     session.table(session.client.models.list(), columns)
+    if session.as_json:
+        return
+    told = session.client.models.liveness()
+    for name, check in (("passive", told["passive"]), ("active", told["active"])):
+        output.note(f"liveness {name}: {check.get('reason', 'available')}")
 
 
 @models.command("register")

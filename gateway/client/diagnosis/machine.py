@@ -133,6 +133,8 @@ def _weights(found: list[Mapping[str, Any]]) -> Check:
         return Check.failed("weights", "; ".join(parts), "Say make weights, which fetches and checks them.")
     whole = f"{sum(one['state'] == 'cached' for one in found)} files, as their SHA-256 say"
     if absent:
-        advice = "Without them some checks of liveness answer `unavailable` (docs/models.md says where they come from)."
+        advice = (
+            "Without them liveness cannot be `passive` (`liveness_unavailable`): docs/liveness.md says how to get them."
+        )
         return Check.warning("weights", f"{whole}; not installed: {', '.join(absent)}", advice)
     return Check.ok("weights", whole)

@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 import httpx
 
 from gateway.client import ApiError, Client, ClientError, NotAuthenticated, NotFound, Retries
-from gateway.client.diagnosis.check import Check
+from gateway.client.diagnosis.check import Check, Outcome
 
 PATIENCE_S = 10.0
 SKEW_S = 30.0  # webhooks and expiries are checked against clocks
@@ -24,7 +24,7 @@ def gateway(url: str, key: str, transport: httpx.BaseTransport | None = None) ->
         return
     yield _readiness(url, answer)
     yield _clock(answer)
-    yield _key(url, key, transport)
+    yield from _authenticated(url, key, transport)
 
 
 def _readiness(url: str, answer: httpx.Response) -> Check:
@@ -45,10 +45,18 @@ def _clock(answer: httpx.Response) -> Check:
     return Check.warning("clock", found, "Set both by NTP: signatures and expiry dates are checked against them.")
 
 
-def _key(url: str, key: str, transport: httpx.BaseTransport | None) -> Check:
+def _authenticated(url: str, key: str, transport: httpx.BaseTransport | None) -> Iterator[Check]:
+    """What the key opens, and what the workers behind the gateway say they can check."""
+    with Client(url, key, timeout=PATIENCE_S, retries=ONCE, transport=transport) as client:
+        found = _key(client)
+        yield found
+        if found.outcome is Outcome.OK:
+            yield _liveness(client)
+
+
+def _key(client: Client) -> Check:
     try:
-        with Client(url, key, timeout=PATIENCE_S, retries=ONCE, transport=transport) as client:
-            found = client.keys.whoami()
+        found = client.keys.whoami()
     except NotAuthenticated:
         advice = "Correct LIKENESS_API_KEY, or ask for another key (likeness keys create)."
         return Check.failed("key", "is unknown, expired or revoked", advice)
@@ -58,3 +66,16 @@ def _key(url: str, key: str, transport: httpx.BaseTransport | None) -> Check:
         return Check.failed("key", str(error), "See the gateway's log.")
     until = f", until {found['expires_at'][:10]}" if found["expires_at"] else ""
     return Check.ok("key", f"{found['key']} of {found['tenant']}: {', '.join(found['scopes'])}{until}")
+
+
+def _liveness(client: Client) -> Check:
+    try:
+        told = client.models.liveness()
+    except KeyError:
+        return Check.skipped("liveness", "this gateway is too old to say what can be checked")
+    except ClientError as error:
+        return Check.failed("liveness", str(error), "See the gateway's log.")
+    found = {"passive": told["passive"], "active": told["active"]}
+    reasons = dict.fromkeys(one.get("reason", "") for one in found.values() if not one["available"])
+    words = ", ".join(f"{name}: {'available' if one['available'] else 'not available'}" for name, one in found.items())
+    return Check.warning("liveness", words, " ".join(reasons)) if reasons else Check.ok("liveness", words)

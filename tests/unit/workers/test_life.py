@@ -8,7 +8,7 @@ import pytest
 from redis import Redis
 
 from shared.errors import QueueUnavailable
-from shared.presence import Presence
+from shared.presence import Capability, Presence
 from shared.queue import Queue
 from workers.life import STALLED, Activity, Signs, watch_for_stall
 
@@ -18,8 +18,9 @@ QUEUES = (Queue.FACE_INTERACTIVE, Queue.FACE_BULK)
 def test_a_warm_worker_is_counted_until_it_leaves(redis: Redis, tmp_path: Path) -> None:
     presence = Presence(redis, "likeness:")
     ready_file = tmp_path / "ready"
-    signs = Signs(presence, worker="w1", queues=QUEUES, ready_file=ready_file)
-    assert presence.workers(Queue.FACE_BULK) == 0
+    lacks = (Capability.PASSIVE_LIVENESS,)
+    signs = Signs(presence, worker="w1", queues=QUEUES, ready_file=ready_file, lacks=lacks)
+    assert presence.workers(Queue.FACE_BULK) == presence.lacking(*lacks) == 0
     signs.start()
     until = time.monotonic() + 5
     while not presence.workers(Queue.FACE_BULK) and time.monotonic() < until:
@@ -27,8 +28,9 @@ def test_a_warm_worker_is_counted_until_it_leaves(redis: Redis, tmp_path: Path) 
     assert ready_file.exists()
     assert presence.workers(Queue.FACE_INTERACTIVE) == 1
     assert presence.workers(Queue.STYLE_BULK) == 0
+    assert presence.lacking(*lacks) == 1
     signs.stop()
-    assert presence.workers(Queue.FACE_BULK) == 0
+    assert presence.workers(Queue.FACE_BULK) == presence.lacking(*lacks) == 0
     assert not ready_file.exists()
 
 

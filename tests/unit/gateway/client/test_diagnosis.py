@@ -18,6 +18,7 @@ from tests.unit.gateway.client.commands.conftest import by_path
 from tests.unit.gateway.client.conftest import Gateway, json, problem
 
 WHOAMI = {"key": "k", "tenant": "acme", "name": None, "scopes": ["verify"], "expires_at": None}
+ALIVE = {"passive": {"available": True}, "active": {"available": True}}
 COMPUTER: dict[str, Any] = {
     "cpu": "a CPU",
     "architecture": "x86_64",
@@ -139,7 +140,7 @@ def ready(**headers: str) -> httpx.Response:
 
 
 def looked_at(gateway: Gateway, answers: dict[str, Any]) -> dict[str, Outcome]:
-    gateway.answers = [by_path(answers)]
+    gateway.answers = [by_path({"GET /v1/models": {"liveness": ALIVE}, **answers})]
     return outcomes(list(service.gateway("http://gateway.test", "lk_key", httpx.MockTransport(gateway))))
 
 
@@ -147,7 +148,7 @@ def looked_at(gateway: Gateway, answers: dict[str, Any]) -> dict[str, Outcome]:
 def test_clocks_are_compared(gateway: Gateway, seconds: int, outcome: Outcome) -> None:
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=seconds), usegmt=True)
     found = looked_at(gateway, {"GET /readyz": ready(Date=date), "GET /v1/whoami": WHOAMI})
-    assert found == {"gateway": Outcome.OK, "clock": outcome, "key": Outcome.OK}
+    assert found == {"gateway": Outcome.OK, "clock": outcome, "key": Outcome.OK, "liveness": Outcome.OK}
 
 
 @pytest.mark.parametrize(
@@ -157,6 +158,21 @@ def test_clocks_are_compared(gateway: Gateway, seconds: int, outcome: Outcome) -
 )  # fmt: skip
 def test_the_key_is_tried(gateway: Gateway, answer: httpx.Response, outcome: Outcome) -> None:
     assert looked_at(gateway, {"GET /readyz": ready(), "GET /v1/whoami": answer})["key"] is outcome
+
+
+@pytest.mark.parametrize(
+    ("models", "outcome"),
+    [
+        ({"liveness": ALIVE}, Outcome.OK),
+        ({"liveness": {**ALIVE, "passive": {"available": False, "reason": "weights"}}}, Outcome.WARNING),
+        ({"models": []}, Outcome.SKIPPED),
+        (problem(500, "internal_error"), Outcome.FAILED),
+    ],
+    ids=["all", "no weights", "an older gateway", "broken"],
+)
+def test_what_the_workers_can_check_is_told(gateway: Gateway, models: Any, outcome: Outcome) -> None:
+    answers = {"GET /readyz": ready(), "GET /v1/whoami": WHOAMI, "GET /v1/models": models}
+    assert looked_at(gateway, answers)["liveness"] is outcome
 
 
 def test_a_gateway_that_is_not_ready_has_failed(gateway: Gateway) -> None:

@@ -79,7 +79,10 @@ LISTS = {
     ("batches", "list"): {"batches": [BATCH], "next_cursor": None},
     ("webhooks", "list"): {"webhooks": [{"id": "w", "url": "https://x", "status": "enabled", "events": []}]},
     ("webhooks", "deliveries", "w"): {"deliveries": [{"id": "d", "attempts": [], "event": "e"}], "next_cursor": None},
-    ("models", "list"): {"models": [{"name": "sface", "digest": "d", "dimensions": 128, "description": "x"}]},
+    ("models", "list"): {
+        "models": [{"name": "sface", "digest": "d", "dimensions": 128, "description": "x"}],
+        "liveness": {"passive": {"available": False, "reason": "no weights"}, "active": {"available": True}},
+    },
     ("styles", "list"): {"styles": [STYLE], "next_cursor": None},
     ("audit", "list"): {
         "entries": [{"sequence": 1, "at": "", "outcome": "match", "decision": None, "reason": None}],
