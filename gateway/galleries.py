@@ -21,6 +21,7 @@ from shared.errors import GalleryNotFound, InvalidField
 from shared.ml.face.catalogue import DEFAULT_MODEL
 from shared.schemas import (
     AccessRules,
+    Conflicts,
     Gallery,
     GalleryRules,
     Id,
@@ -39,10 +40,15 @@ class GalleryChanges(Body):
     """Rules that are left out stay as they are."""
 
     lookalikes: Lookalikes | None = Field(None, description=GalleryRules.model_fields["lookalikes"].description)
+    conflicts: Conflicts | None = Field(None, description=GalleryRules.model_fields["conflicts"].description)
     templates_per_person: int | None = Field(
         None, ge=1, le=50, description=GalleryRules.model_fields["templates_per_person"].description
     )
     liveness: LivenessRequirement | None = Field(None, description=GalleryRules.model_fields["liveness"].description)
+    thumbnails: bool | None = Field(
+        None,
+        description=f"{GalleryRules.model_fields['thumbnails'].description}; turned off, those that are there go",
+    )
     access: Annotated[AccessRules | None, JSON_OBJECT] = Field(
         None, description="an object with the access rules to change: those left out of it stay, lists are replaced"
     )
@@ -73,8 +79,10 @@ class GalleryDocument(Document):
     created_at: datetime
     model: Model = Field(description="the face model that its templates were made with")
     lookalikes: Lookalikes
+    conflicts: Conflicts
     templates_per_person: int
     liveness: LivenessRequirement
+    thumbnails: bool
     access: AccessRules
     calibrated: list[str] = Field(description="the policies that have a threshold of this gallery's own")
     migration: str | None = Field(None, description="id of the migration under way")

@@ -8,13 +8,15 @@ models from the start to the completion, so that a roll-back finds everybody.
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Self
 
 from apiflask import APIBlueprint
 from flask import Response
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gateway.auth import Scope
 from gateway.context import caller, context, services
+from gateway.faces.enrollees import FaceLabel, Overriding, Stricter, of_one_mind
 from gateway.telling import tell
 from gateway.web.bodies import Body, ImageFile, read_body
 from gateway.web.operations import Operation, accepts_job, operation
@@ -35,7 +37,14 @@ class NewMigration(Body):
 class Reembedding(Body):
     image: ImageFile
     person: Id
+    label: FaceLabel = None
+    conflicts: Stricter = None
+    override: Overriding = None
     priority: Priority = Priority.BULK
+
+    @model_validator(mode="after")
+    def _of_one_mind(self) -> Self:
+        return of_one_mind(self)
 
 
 class CutOver(Body):
@@ -98,9 +107,12 @@ def get_migration(gallery: str, migration: str) -> Response:
 def reembed(gallery: str, migration: str) -> Response:
     """Supply a photo of a person again, to be embedded with the new model.
 
-    It must show the person: it is compared with his templates first.
+    It must show the person: it is compared with their templates first, and refused (`identity_conflict`) or flagged as
+    an enrolment is.
     """
     sent = read_body(Reembedding)
+    if sent.override is not None:
+        caller().require(Scope.ADMIN)
     pictures = {"image": sent.image}
     context().uploads.check(pictures)
     tenant = caller().tenant
@@ -116,6 +128,9 @@ def reembed(gallery: str, migration: str) -> Response:
             person_uid=person.uid,
             face=NewJob.new_id(),
             image_key=keys["image"],
+            label=sent.label,
+            conflicts=sent.conflicts,
+            override=sent.override,
         ),
         sent.priority,
     )

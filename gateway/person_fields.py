@@ -72,13 +72,19 @@ def changed(person: Person, changes: Mapping[str, Any]) -> Person:
 
 def check_for_new(person: str, changes: Mapping[str, Any]) -> None:
     """Before somebody is made, for nobody is made for what is refused. Raises InvalidField."""
-    changed(Person(id=person, uid="", created_at=datetime.min), changes)
+    described(person, changes)
+
+
+def described(person: str, changes: Mapping[str, Any]) -> Person:
+    """Somebody who is not there yet, of whom this is said. Raises InvalidField when nobody could ever pass."""
+    return changed(Person(id=person, uid="", created_at=datetime.min), changes)
 
 
 class PersonDocument(Document):
     id: str
     uid: str = Field(description="pseudonym, for ever of this person alone; the audit and webhooks name him by it")
     created_at: datetime
+    face_count: int = Field(description="faces of the gallery's model")
     name: str | None = None
     external_id: str | None = None
     tags: tuple[str, ...] = ()
@@ -90,5 +96,7 @@ class PersonDocument(Document):
     consent: Consent | None = None
 
 
-def view(person: Person) -> PersonDocument:
-    return PersonDocument(**{name: getattr(person, name) for name in PersonDocument.model_fields})
+def view(person: Person, faces: int) -> PersonDocument:
+    """What is told of a person who has so many faces."""
+    known = {name: getattr(person, name) for name in PersonDocument.model_fields.keys() & Person.model_fields.keys()}
+    return PersonDocument(**known, face_count=faces)

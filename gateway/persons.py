@@ -1,13 +1,15 @@
-"""`/v1/galleries/{gallery}/persons`: who is in a gallery, and the faces (templates) he is known by."""
+"""`/v1/galleries/{gallery}/persons`: who is in a gallery, and the faces (templates) they are known by."""
 
 from datetime import datetime
+from typing import Literal, Self
 
 from apiflask import APIBlueprint
 from flask import Response
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from gateway.auth import PEOPLE, Scope
 from gateway.context import caller, context, request_id, services
+from gateway.faces.enrollees import FaceLabel, Overriding, Stricter, enrollee, of_one_mind, undoes_person
 from gateway.person_fields import PersonDocument, PersonFields, changed, check_for_new, view
 from gateway.policies import Device
 from gateway.telling import tell
@@ -16,11 +18,11 @@ from gateway.web.operations import Operation, accepts_job, operation
 from gateway.web.responses import Document, accept, document
 from shared.erasures.eraser import ErasureReport
 from shared.erasures.log import ErasureReason
-from shared.errors import PersonNotFound
+from shared.errors import ObjectNotFound, PersonNotFound
 from shared.galleries.persons import PersonQuery
 from shared.galleries.store import Template
 from shared.jobs import NewJob
-from shared.schemas import EnrolmentPayload, Gallery, Id, JobType, Person, Priority
+from shared.schemas import EnrolmentPayload, FaceSource, Gallery, Id, JobType, Person, Priority
 from shared.schemas.texts import Label, Text
 
 blueprint = APIBlueprint("persons", __name__, url_prefix="/v1/galleries/<id:gallery>/persons")
@@ -34,13 +36,27 @@ class PersonPage(Body):
     )
     tag: Label | None = Field(None, description="a tag, text of 1 to 64 characters")
     group: Id | None = None
+    faces: Literal["none", "some"] | None = Field(None, description="only people without a face, or with one")
     external_id: Text | None = Field(None, description="an external id, text of 1 to 200 characters, exactly")
 
 
 class Enrolment(Body):
     image: ImageFile
+    label: FaceLabel = None
+    conflicts: Stricter = None
+    override: Overriding = None
     device: Device = None
     priority: Priority = Priority.INTERACTIVE
+
+    @model_validator(mode="after")
+    def _of_one_mind(self) -> Self:
+        return of_one_mind(self)
+
+
+class FaceDeletion(Body):
+    undo: bool = Field(
+        False, description="take an enrolment of the last day back: the person goes too when it made them"
+    )
 
 
 class FaceDocument(Document):
@@ -48,6 +64,9 @@ class FaceDocument(Document):
     created_at: datetime
     quality: float = Field(description="0 to 1")
     model: str = Field(description="digest of the model that embedded it")
+    label: str | None = Field(None, description="what was said of the photo when it was enrolled")
+    source: FaceSource | None = Field(None, description="how it came here; null: before this was noted")
+    thumbnail: str | None = Field(None, description="path of a small JPEG, where the gallery keeps one of this face")
 
 
 class PersonWithFaces(PersonDocument):
@@ -68,11 +87,18 @@ def list_persons(gallery: str) -> Response:
     `next_cursor`.
     """
     page = read_query(PersonPage)
-    wanted = PersonQuery(text=page.q, tag=page.tag, group=page.group, external_id=page.external_id)
+    wanted = PersonQuery(
+        text=page.q,
+        tag=page.tag,
+        group=page.group,
+        external_id=page.external_id,
+        has_face=None if page.faces is None else page.faces == "some",
+    )
     found = services().galleries.find_persons(
         caller().tenant, gallery, wanted, after=page.cursor or "", limit=page.limit
     )
-    return document(PersonList(persons=[view(person) for person in found.persons], next_cursor=found.cursor))
+    persons = [view(person, faces) for person, faces in zip(found.persons, found.faces, strict=True)]
+    return document(PersonList(persons=persons, next_cursor=found.cursor))
 
 
 @blueprint.put("/<id:person>")
@@ -82,7 +108,8 @@ def list_persons(gallery: str) -> Response:
 def put_person(gallery: str, person: str) -> Response:
     """Create a person, or change what is known of one: what is left out stays, null removes it.
 
-    Enrolling a face creates the person too, so this is needed for the fields only.
+    The first face that is enrolled creates the person too, so this is needed for the fields, and for somebody whose
+    photo is to come.
     """
     changes = read_body(PersonFields, optional=True).changes()
     galleries, tenant = services().galleries, caller().tenant
@@ -95,7 +122,8 @@ def put_person(gallery: str, person: str) -> Response:
     if changes:
         tell("person.changed", gallery=gallery, uid=found.uid, fields=sorted(changes))
         found = galleries.update_person(tenant, gallery, person, lambda former: changed(former, changes))
-    return document(view(found), status)
+    digest = galleries.get_gallery(tenant, gallery).model.digest
+    return document(view(found, galleries.face_count(tenant, gallery, person, digest)), status)
 
 
 @blueprint.get("/<id:person>")
@@ -128,52 +156,90 @@ def delete_person(gallery: str, person: str) -> Response:
 def enrol_face(gallery: str, person: str) -> Response:
     """Enrol a face: one photo is enough, more make it better.
 
-    `warnings` tell when the face resembles another person (`lookalike`; the gallery may refuse those) or
-    does not resemble the person's other faces (`identity_conflict`).
-    The person is created when he is not there, and stays without a face when the photo is refused.
+    The first face that is stored creates the person; a photo that is refused creates nobody. A face that does not
+    look like the person's other faces is refused (`identity_conflict`) or, by the gallery's rule, stored with a
+    warning; `override=identity_conflict` (scope `admin`) stores it all the same. One that resembles another person is
+    stored with the warning `lookalike`, or refused. The same photo again is `already_enrolled` and changes nothing.
     The photo is deleted as soon as its face is embedded.
     """
     sent = read_body(Enrolment)
+    if sent.override is not None:
+        caller().require(Scope.ADMIN)
     pictures = {"image": sent.image}
     context().uploads.check(pictures)
-    found = services().galleries.ensure_person(caller().tenant, gallery, person)
+    tenant, galleries = caller().tenant, services().galleries
+    meant = enrollee(galleries.get_gallery(tenant, gallery), galleries.present_person(tenant, gallery, person))
     return accept(
         JobType.ENROLMENT,
         pictures,
         lambda keys: EnrolmentPayload(
             gallery=gallery,
             person=person,
-            person_uid=found.uid,
+            person_uid=meant.uid,
+            new_person=meant.new,
             face=NewJob.new_id(),
             image_key=keys["image"],
             device=sent.device,
+            label=sent.label,
+            conflicts=sent.conflicts,
+            override=sent.override,
         ),
         sent.priority,
     )
 
 
 @blueprint.delete("/<id:person>/faces/<id:face>")
-@operation(Operation({204: None}, scope=Scope.ENROL))
+@operation(Operation({204: None}, scope=Scope.ENROL, query=FaceDeletion, problems=(409,)))
 def delete_face(gallery: str, person: str, face: str) -> Response:
-    """Delete one face of a person."""
+    """Delete one face of a person.
+
+    With `undo=true` an enrolment of the last day is taken back: when it created the person, and they have no other
+    face, they are erased as well. What it has replaced does not come back.
+    """
     tenant, galleries = caller().tenant, services().galleries
+    undo = read_query(FaceDeletion).undo
     found = galleries.get_person(tenant, gallery, person)
+    alone = undo and undoes_person(galleries.templates_of(tenant, gallery, found), face)
     galleries.require_face(tenant, gallery, person, face)
-    tell("face.deleted", gallery=gallery, uid=found.uid, face=face)
-    galleries.delete_template(tenant, gallery, person, face)
+    tell("face.deleted", gallery=gallery, uid=found.uid, face=face, **({"kind": "undo"} if undo else {}))
+    if alone:
+        services().eraser.erase(
+            tenant, gallery, person, reason=ErasureReason.REQUESTED, actor=caller().id, trace=request_id()
+        )
+    else:
+        galleries.delete_template(tenant, gallery, person, face)
     return Response(status=204)
 
 
+@blueprint.get("/<id:person>/faces/<id:face>/thumbnail")
+@operation(Operation({200: "image/jpeg"}, scopes=PEOPLE))
+def get_thumbnail(gallery: str, person: str, face: str) -> Response:
+    """A small picture of an enrolled face, where the gallery's rule `thumbnails` had one kept."""
+    tenant, galleries = caller().tenant, services().galleries
+    rules = galleries.get_gallery(tenant, gallery)
+    owner = galleries.get_person(tenant, gallery, person)
+    template = galleries.get_template(tenant, gallery, person, rules.model.digest, face)
+    if not rules.thumbnails or template.thumbnail is None or not template.is_of(owner):
+        raise ObjectNotFound("No thumbnail is kept of this face.")
+    return Response(template.thumbnail, mimetype="image/jpeg", headers={"Cache-Control": "private, no-store"})
+
+
 def with_faces(gallery: Gallery, person: Person) -> PersonWithFaces:
-    """A person with his faces of the model in use."""
+    """A person with their faces of the model in use."""
     found = services().galleries.templates_of(caller().tenant, gallery.id, person, gallery.model.digest)
-    return PersonWithFaces(**view(person).model_dump(), faces=[_face_view(template) for template in found])
+    faces = [_face_view(gallery, template) for template in found]
+    return PersonWithFaces(**view(person, len(faces)).model_dump(), faces=faces)
 
 
-def _face_view(template: Template) -> FaceDocument:
+def _face_view(gallery: Gallery, template: Template) -> FaceDocument:
+    shown = gallery.thumbnails and template.thumbnail is not None
+    path = f"/v1/galleries/{gallery.id}/persons/{template.person}/faces/{template.face}/thumbnail"
     return FaceDocument(
         id=template.face,
         created_at=template.created_at,
         quality=template.quality,
         model=template.model_digest,
+        label=template.label,
+        source=template.source,
+        thumbnail=path if shown else None,
     )

@@ -81,7 +81,7 @@ def denial_of_face(verdict: Verdict) -> Denial | None:
             | Verdict.LIVENESS_UNAVAILABLE
         ):
             return Denial(verdict.value)
-        case Verdict.LIVE | Verdict.ENROLLED | Verdict.LOOKALIKE:
+        case Verdict.LIVE | Verdict.ENROLLED | Verdict.LOOKALIKE | Verdict.IDENTITY_CONFLICT | Verdict.ALREADY_ENROLLED:
             raise ValueError(f"the verdict {verdict.value} does not say whose face it is")
 
 

@@ -6,13 +6,11 @@ him. What is told of an occurrence's data is listed here; everything else is lef
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from shared.audit.chain import canonical
-from shared.erasures.eraser import ERASING, Erasing
-from shared.errors import ObjectNotFound
+from shared.erasures.eraser import Erasing, erasures_of
 from shared.galleries.store import GalleryStore
 from shared.outbox import JOB, UNREADABLE, Occurrence
 from shared.schemas import ID_PATTERN, AuditFact, JobStatus, JobType, Person
@@ -51,17 +49,10 @@ class People:
     def _look_up(self, tenant: str, gallery: str, person: str) -> tuple[Person | None, list[Erasing]]:
         """Who has the id and who had it; nobody where somebody damaged the record."""
         try:
-            return self._galleries.record(tenant, gallery, person), self._erased(tenant, gallery, person)
+            record = self._galleries.record(tenant, gallery, person)
+            return record, erasures_of(self._store, tenant, gallery, person)
         except ValueError:
             return None, []
-
-    def _erased(self, tenant: str, gallery: str, person: str) -> list[Erasing]:
-        """Who had the id before, as long as that is known, in their order."""
-        found = []
-        for key in self._store.keys(f"{ERASING}{tenant}/{gallery}/{person}/"):
-            with suppress(ObjectNotFound):
-                found.append(Erasing.model_validate_json(self._store.get(key)))
-        return sorted(found, key=lambda erasing: erasing.erased_at)
 
 
 def facts_of(occurrence: Occurrence, people: People) -> list[AuditFact]:
@@ -128,9 +119,14 @@ def _of_job(occurrence: Occurrence, people: People) -> list[AuditFact]:
             outcome=result.get("verdict") or data["status"],
             reason=result.get("denial") or result.get("failure"),
             decision=result.get("decision"),
-            details={**details, **_more(data["type"], result)},
+            details={**details, **_asked(payload), **_more(data["type"], result)},
         )
     ]
+
+
+def _asked(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """What the request wanted done against a rule."""
+    return {"override": payload["override"]} if payload.get("override") else {}
 
 
 def _of_faces(
@@ -152,9 +148,10 @@ def _of_faces(
 
 
 def _asked_for(occurrence: Occurrence, people: People) -> str | None:
-    """Whom the request named; an enrolment carries his pseudonym."""
-    payload = occurrence.data.get("payload", {})
-    return payload.get("person_uid") or people.uid(occurrence, payload.get("gallery"), payload.get("person"))
+    """Whom the request named: an enrolment carries their pseudonym, or brings them into being."""
+    payload, result = occurrence.data.get("payload", {}), occurrence.data.get("result", {})
+    known = result.get("uid") or (None if payload.get("new_person") else payload.get("person_uid"))
+    return known or people.uid(occurrence, payload.get("gallery"), payload.get("person"))
 
 
 def _more(job_type: str, result: Mapping[str, Any]) -> dict[str, Any]:

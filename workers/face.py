@@ -43,6 +43,8 @@ from workers.enrolment import Enroller
 from workers.evaluation import Evaluator
 from workers.face_models import FaceModels
 from workers.face_reader import DETECTOR, Face, FaceReader, Refusal
+from workers.faces.enrollees import Enrollees
+from workers.faces.enrolment_slots import EnrolmentSlots
 from workers.imports import Importer
 from workers.liveness import LivenessChecker, LivenessGuard
 from workers.liveness_rule import Judge, Judgement, judge
@@ -76,7 +78,14 @@ def face_tasks(services: Services) -> tuple[Mapping[Task, Handler], Sequence[Cap
         supply=weights_supply(services.settings, services.store),
     )
     checker = LivenessChecker(reader, models, sessions, guard)
-    enroller = Enroller(reader, models, services.galleries, residents)
+    enroller = Enroller(
+        reader,
+        models,
+        services.galleries,
+        residents,
+        enrollees=Enrollees(services.store, services.galleries, services.outbox),
+        slots=EnrolmentSlots(services.redis, services.settings.redis.key_prefix),
+    )
     doorkeeper = Doorkeeper(services.galleries)
     worker = FaceWorker(reader, models, residents, guard, galleries=services.galleries, doorkeeper=doorkeeper)
     turns = Turns()

@@ -38,6 +38,7 @@ class Face:
     view: FaceView
     embeddings: tuple[Embedding, ...]
     context: Crops  # what passive liveness looks at
+    pixels: Pixels  # (112, 112, 3), upright
 
     @property
     def embedding(self) -> Embedding:
@@ -191,6 +192,6 @@ def _embed(seen: Sequence[_Seen], models: Sequence[ServedModel]) -> list[Face | 
         if one.refusal is None
     }
     return [
-        one.refusal or Face(one.view, tuple(future.result() for future in asked[index]), one.context)
+        one.refusal or Face(one.view, tuple(future.result() for future in asked[index]), one.context, one.aligned[0][0])
         for index, one in enumerate(seen)
     ]

@@ -190,7 +190,7 @@ def _enrolment_of(job: Job) -> ItemOutcome:
         face=found.face,
         warnings=tuple(warning.model_copy(update={"score": None}) for warning in found.warnings),
     )
-    if found.verdict is Verdict.ENROLLED:
+    if found.verdict in {Verdict.ENROLLED, Verdict.ALREADY_ENROLLED}:
         return ItemOutcome(status=ItemStatus.SUCCEEDED, job=job.id, enrolment=told)
     error = JobError(code=found.verdict.value, detail=found.reason or "Nothing was stored.")
     return ItemOutcome(status=ItemStatus.FAILED, job=job.id, enrolment=told, error=error)

@@ -15,13 +15,14 @@ from shared.galleries.persons import expired
 from shared.galleries.store import GalleryStore
 from shared.schemas import EnrolmentPayload, Job, JobStatus, JobType
 from shared.storage.store import ObjectStore
+from workers.faces.enrollees import Enrollees
 
 log = structlog.get_logger("housekeeping")
 
 RETAIN_EVERY_S = 5.0
 
 
-def withdraw_unfinished(galleries: GalleryStore, job: Job) -> None:
+def withdraw_unfinished(enrollees: Enrollees, job: Job) -> None:
     """Leave nothing of an enrolment that is over: its worker was lost after storing the face, or stored it too late.
 
     What no worker took has stored nothing; where it was a batch's, another job is to store the same face.
@@ -29,7 +30,7 @@ def withdraw_unfinished(galleries: GalleryStore, job: Job) -> None:
     enrols = job.type in {JobType.ENROLMENT, JobType.REEMBEDDING}
     if enrols and job.attempts and job.status is not JobStatus.SUCCEEDED:
         sent = EnrolmentPayload.model_validate(job.payload, extra="ignore")
-        galleries.withdraw_template(job.tenant, sent.gallery, sent.person, sent.face)
+        enrollees.withdraw(job.tenant, sent)
 
 
 class Retention:

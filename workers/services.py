@@ -15,6 +15,7 @@ from shared.queue import celery_app, connect, publisher
 from shared.settings import Settings
 from shared.storage.s3_store import S3Store
 from shared.storage.store import ObjectStore
+from workers.faces.enrollees import Enrollees
 from workers.retention import withdraw_unfinished
 from workers.runner import JobRunner
 
@@ -41,6 +42,8 @@ def connect_services(settings: Settings) -> Services:
     prefix = settings.redis.key_prefix
     jobs = JobStore(redis, prefix, settings.jobs, publisher(celery))
     galleries = GalleryStore(store, redis, prefix)
+    outbox = Outbox(redis, prefix)
+    withdraw = partial(withdraw_unfinished, Enrollees(store, galleries, outbox))
     return Services(
         settings=settings,
         celery=celery,
@@ -48,8 +51,8 @@ def connect_services(settings: Settings) -> Services:
         store=store,
         jobs=jobs,
         galleries=galleries,
-        outbox=Outbox(redis, prefix),
+        outbox=outbox,
         presence=Presence(redis, prefix),
-        runner=JobRunner(jobs, store, settings.jobs.lease_seconds, withdraw=partial(withdraw_unfinished, galleries)),
+        runner=JobRunner(jobs, store, settings.jobs.lease_seconds, withdraw=withdraw),
         limits=settings.limits.images,
     )

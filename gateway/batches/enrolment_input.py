@@ -13,6 +13,7 @@ from gateway.batches.files import Read, clean_name, id_of, untaken
 from gateway.batches.input import manifest_lines, place
 from gateway.context import context
 from gateway.errors import InvalidBase64
+from gateway.faces.enrollees import FaceLabel
 from gateway.person_fields import PersonFields
 from gateway.web.bodies import read_json
 from gateway.web.references import REFERENCE, decode_base64, reader
@@ -28,6 +29,7 @@ class EnrolmentLine(PersonFields):
 
     person: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_PERSON)] = Field(description="his id")
     image: str = Field(description="path of a photo in `archive`; an upload's reference; without an archive, base64")
+    label: FaceLabel = None
     custom_id: Id | None = Field(None, description="the item's own name; made from the person's id when left out")
 
     def changes(self) -> dict[str, Any]:

@@ -1,28 +1,46 @@
-"""Taking a batch of enrolments in: its photos are looked at and stored, its people made, its items written.
+"""Taking a batch of enrolments in: its photos are looked at and stored, its items written.
 
 Only the header of a photo is read here, as of every batch's pictures; a worker finds what is wrong further in.
-Whatever is wrong with a photo, or with what is said of its person, is an error of its item.
+Whatever is wrong with a photo, or with what is said of its person, is an error of its item. Nobody is made here: who is
+not there yet comes into being by the first stored face, with what the batch says of them.
 """
 
 import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from gateway.auth import ApiKey
 from gateway.batches.enrolment_input import Photo, persons_of
 from gateway.context import Services
 from gateway.errors import InvalidId
-from gateway.person_fields import changed, check_for_new
+from gateway.faces.enrollees import enrollee
+from gateway.person_fields import changed, check_for_new, described
 from gateway.uploads import READERS
 from shared import images
 from shared.batches.records import input_key
 from shared.errors import Conflict, InvalidInput, LikenessError, NotFound
 from shared.jobs import NewJob
 from shared.outbox import NewOccurrence
-from shared.schemas import ID_PATTERN, BatchItem, EnrolmentPayload, JobError
+from shared.schemas import (
+    ID_PATTERN,
+    BatchItem,
+    Conflicts,
+    EnrolmentPayload,
+    FaceSource,
+    Gallery,
+    JobError,
+    Person,
+)
 from shared.settings import LimitSettings
+
+
+class Found(NamedTuple):
+    """A person who is there, or where that lies which the batch says of one who is not."""
+
+    person: Person | None
+    record_key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -31,17 +49,18 @@ class EnrolmentIntake:
 
     given: Services
     asked: ApiKey
-    gallery: str
+    gallery: Gallery
     batch_id: str
     limits: LimitSettings
     device: str | None = None
+    conflicts: Conflicts | None = None
 
     def items(self, photos: Sequence[Photo]) -> list[BatchItem]:
-        """An item each. People are made, and what is said of them set, only where a photo of theirs can be enrolled."""
+        """An item each. What is said of people who are there is set where a photo of theirs can be enrolled."""
         with ThreadPoolExecutor(READERS) as pool:
             problems = list(pool.map(self._keep, range(len(photos)), photos))
             fine = persons_of(photo for photo, problem in zip(photos, problems, strict=True) if problem is None)
-            people = dict(zip(fine, pool.map(self._person, fine.values()), strict=True))
+            people = dict(zip(fine, pool.map(self._person, range(len(fine)), fine.values()), strict=True))
         return [
             self._item(number, photo, problem or people[photo.person])
             for number, (photo, problem) in enumerate(zip(photos, problems, strict=True))
@@ -62,46 +81,59 @@ class EnrolmentIntake:
             images.measure(data, self.limits.images)
         except (InvalidInput, NotFound, Conflict) as error:
             return _problem(error)
-        self.given.store.put(self._key(number), data)
+        self.given.store.put(self._key(str(number)), data)
         return None
 
-    def _person(self, photos: Sequence[Photo]) -> str | JobError:
-        """The uid of a person who is there, made when he was not; or what keeps him from being."""
+    def _person(self, number: int, photos: Sequence[Photo]) -> Found | JobError:
+        """Who is there, or where that lies which is said of somebody new; or what keeps them from being."""
         person, changes = photos[0].person, changes_of(photos)
         tenant, galleries = self.asked.tenant, self.given.galleries
         try:
             check_for_new(person, changes)
-            found = galleries.ensure_person(tenant, self.gallery, person)
+            found = galleries.present_person(tenant, self.gallery.id, person)
+            if found is None:
+                return Found(None, self._note(number, person, changes) if changes else None)
             if changes:
                 changed(found, changes)  # only what will be done is told
                 self._tell(found.uid, sorted(changes))
-                galleries.update_person(tenant, self.gallery, person, lambda former: changed(former, changes))
+                galleries.update_person(tenant, self.gallery.id, person, lambda former: changed(former, changes))
         except (InvalidInput, NotFound, Conflict) as error:
             return _problem(error)
-        return found.uid
+        return Found(found)
+
+    def _note(self, number: int, person: str, changes: dict[str, Any]) -> str:
+        """Keep what is said of somebody until a face of theirs is stored; where."""
+        key = self._key(f"person-{number}")
+        self.given.store.put(key, described(person, changes).model_dump_json().encode())
+        return key
 
     def _tell(self, uid: str, fields: list[str]) -> None:
-        data = {"gallery": self.gallery, "uid": uid, "fields": fields}
+        data = {"gallery": self.gallery.id, "uid": uid, "fields": fields}
         asked, trace = self.asked, self.batch_id
         told = NewOccurrence(tenant=asked.tenant, kind="person.changed", actor=asked.id, trace=trace, data=data)
         self.given.outbox.append(told)
 
-    def _item(self, number: int, photo: Photo, found: str | JobError) -> BatchItem:
+    def _item(self, number: int, photo: Photo, found: Found | JobError) -> BatchItem:
         item = BatchItem(custom_id=photo.custom_id, name=photo.name, person=photo.person)
         if isinstance(found, JobError):
             return item.model_copy(update={"error": found})
+        meant = enrollee(self.gallery, found.person, record_key=found.record_key)
         payload = EnrolmentPayload(
-            gallery=self.gallery,
+            gallery=self.gallery.id,
             person=photo.person,
-            person_uid=found,
+            person_uid=meant.uid,
+            new_person=meant.new,
             face=NewJob.new_id(),
-            image_key=self._key(number),
+            image_key=self._key(str(number)),
             device=self.device,
+            label=photo.line.label if photo.line else None,
+            source=FaceSource.BATCH,
+            conflicts=self.conflicts,
         )
         return item.model_copy(update={"payload": payload, "owns_input": True})
 
-    def _key(self, number: int) -> str:
-        return input_key(self.asked.tenant, self.batch_id, str(number))
+    def _key(self, name: str) -> str:
+        return input_key(self.asked.tenant, self.batch_id, name)
 
 
 def changes_of(photos: Sequence[Photo]) -> dict[str, Any]:

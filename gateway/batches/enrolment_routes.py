@@ -13,6 +13,7 @@ from gateway.batches.enrolment_intake import EnrolmentIntake
 from gateway.batches.files import files_of
 from gateway.batches.results import BatchDocument
 from gateway.context import caller, context, services
+from gateway.faces.enrollees import Stricter
 from gateway.policies import Device
 from gateway.web.bodies import Body, OptionalArchiveFile, OptionalLinesFile, read_body
 from gateway.web.operations import Operation, operation
@@ -27,6 +28,7 @@ class NewEnrolments(Body):
         None, description="JSON lines: a person, a photo, and what is to be known of the person"
     )
     device: Device = None
+    conflicts: Stricter = None
 
     @model_validator(mode="after")
     def _has_photos(self) -> Self:
@@ -41,12 +43,13 @@ def create_enrolments(gallery: str) -> Response:
     """Enrol many people; what is wrong with one photo is an error of that one.
 
     Without a manifest every photo of the archive is enrolled, for the person whose id its folder is. People who
-    are not there are created, where a photo of theirs can be read. Photos are deleted as each one is done.
+    are not there are created by the first face of theirs that is stored, with what a manifest says of them. Photos
+    are deleted as each one is done.
     """
     limits = context().settings.limits
     request.max_content_length = limits.batch_bytes
     sent = read_body(NewEnrolments)
-    services().galleries.get_gallery(caller().tenant, gallery)
+    found = services().galleries.get_gallery(caller().tenant, gallery)
     with context().uploads.opened_archive(sent.archive) as (archive, most):
         files = None if archive is None else files_of([], archive, limits, most=most)
         said = sent.manifest
@@ -54,6 +57,8 @@ def create_enrolments(gallery: str) -> Response:
         if not photos:
             raise InvalidField("There is no photo in the archive.")
         return accept_batch(
-            lambda batch: EnrolmentIntake(services(), caller(), gallery, batch, limits, sent.device).items(photos),
+            lambda batch: EnrolmentIntake(
+                services(), caller(), found, batch, limits, device=sent.device, conflicts=sent.conflicts
+            ).items(photos),
             gallery=gallery,
         )

@@ -56,6 +56,7 @@ class BatchDocument(Document):
     started_at: datetime | None
     finished_at: datetime | None
     counts: BatchCounts
+    warnings: int = Field(description="items with warnings, whatever became of them")
     eta_seconds: float | None = Field(description="estimated time to the end; null when nothing is known")
     links: BatchLinks
 
@@ -105,6 +106,7 @@ def batch_document(batch: Batch) -> BatchDocument:
             failed=batch.failed,
             cancelled=batch.cancelled,
         ),
+        warnings=batch.warned,
         eta_seconds=batch.eta_seconds,
         links=BatchLinks(
             self=url,

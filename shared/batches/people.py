@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Set
 from shared.batches.records import BatchStore
 from shared.erasures.eraser import Subject
 from shared.errors import ObjectNotFound, PersonChanged
-from shared.schemas import Batch, BatchItem, BatchKind, ItemOutcome, JobError
+from shared.schemas import Batch, BatchItem, BatchKind, EnrolmentPayload, ItemOutcome, JobError
 from shared.storage.store import ObjectStore
 
 ERASED = JobError(code=PersonChanged.code, detail="The person was erased.")
@@ -53,6 +53,8 @@ class BatchPeople:
         for item in his.values():
             if item.owns_input and item.input_key is not None:
                 self._store.delete(item.input_key)
+            if key := _record_key(item):
+                self._store.delete(key)
         self._batches.change_outcomes(batch, _outcome_without("" if late else subject.person, his.keys() | before))
         return len(his)
 
@@ -61,7 +63,15 @@ def _is_his(item: BatchItem, subject: Subject, *, late: bool) -> bool:
     """Also an item that was wrong: it names him, though it means no person that was ever there."""
     if item.person != subject.person:
         return False
-    return not late if item.payload is None else getattr(item.payload, "person_uid", None) == subject.uid
+    if isinstance(item.payload, EnrolmentPayload):
+        return item.payload.means(subject.uid, subject.erased_at)
+    return not late
+
+
+def _record_key(item: BatchItem) -> str | None:
+    """Where that lies which the batch says of somebody who was not there."""
+    new = item.payload.new_person if isinstance(item.payload, EnrolmentPayload) else None
+    return new.record_key if new else None
 
 
 def _outcome_without(person: str, his: Set[int]) -> Callable[[int, ItemOutcome], ItemOutcome]:

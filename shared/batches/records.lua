@@ -2,6 +2,7 @@
 -- Called as EVALSHA sha 0 <prefix> <operation> <batch> <most entries of the outbox> <argument>...
 --
 --   batch:{id}           hash  tenant, kind, gallery, state, total, next (the first item not handed out), done, failed, cancelled,
+--                              warned (items with warnings),
 --                              created_at, started_at, finished_at, pace (s from one item's end to the next), last,
 --                              revised (how often its items were written anew)
 --   batch-flight:{id}    hash  number of an item whose job should exist -> how often it had to be begun anew
@@ -101,13 +102,15 @@ function operations.again(item, round)
   return 'ok'
 end
 
--- Record outcomes, as triples of item, counter (done, failed, cancelled) and text. Each item counts once.
+-- Record outcomes, each as item, counter (done, failed, cancelled), whether with warnings (1 or 0), and text. Each item
+-- counts once.
 function operations.settle(...)
   local given, settled = {...}, 0
-  for i = 1, #given, 3 do
+  for i = 1, #given, 4 do
     if redis.call('HDEL', flight, given[i]) == 1 then
-      redis.call('HSET', outcomes, given[i], given[i + 2])
+      redis.call('HSET', outcomes, given[i], given[i + 3])
       redis.call('HINCRBY', record, given[i + 1], 1)
+      redis.call('HINCRBY', record, 'warned', given[i + 2])
       settled = settled + 1
     end
   end

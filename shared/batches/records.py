@@ -195,12 +195,12 @@ class BatchStore:
 
     def settle(self, batch: Batch, outcomes: Mapping[int, ItemOutcome]) -> None:
         """Record what became of items; each counts once, however often this is called."""
-        triples = (
-            (number, COUNTERS[outcome.status], outcome.model_dump_json(exclude_none=True))
+        told = (
+            (number, COUNTERS[outcome.status], int(outcome.warned), _line(outcome))
             for number, outcome in outcomes.items()
         )
         if outcomes:
-            self._run(batch.id, "settle", *(part for triple in triples for part in triple))
+            self._run(batch.id, "settle", *(part for one in told for part in one))
 
     def finish(self, batch: Batch) -> bool:
         """End a batch that has nothing left to do: its outcomes go to the object store first.

@@ -10,6 +10,7 @@ job that can have begun before is over. Every step may be repeated.
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import islice, repeat
@@ -22,7 +23,7 @@ from shared.errors import ObjectNotFound, PersonNotFound, Unavailable
 from shared.galleries.store import GalleryStore
 from shared.jobs import JobStore
 from shared.outbox import NewOccurrence, Outbox
-from shared.schemas import Job, JobType, Message
+from shared.schemas import EnrolmentPayload, Job, JobType, Message
 from shared.storage.reading import AT_ONCE, READERS
 from shared.storage.store import ObjectStore, report_key, upload_folder
 
@@ -282,8 +283,20 @@ class Eraser:
 
 def _names_him(job: Job, subject: Subject, until: datetime) -> bool:
     """And not somebody who came after him: an enrolment says whom it is for, others were accepted until then."""
-    uid = job.payload.get("person_uid") if job.payload.get("person") == subject.person else None
-    return uid == subject.uid if uid else job.created_at <= until.timestamp()
+    enrols = job.type in {JobType.ENROLMENT, JobType.REEMBEDDING}
+    if enrols and job.payload.get("person") == subject.person:
+        sent = EnrolmentPayload.model_validate(job.payload, extra="ignore")
+        return sent.means(subject.uid, subject.erased_at)
+    return job.created_at <= until.timestamp()
+
+
+def erasures_of(store: ObjectStore, tenant: str, gallery: str, person: str) -> list[Erasing]:
+    """Of those who had an id, as long as something may follow, in their order."""
+    found = []
+    for key in store.keys(_folder(tenant, gallery, person)):
+        with suppress(ObjectNotFound):  # settled meanwhile
+            found.append(Erasing.model_validate_json(store.get(key)))
+    return sorted(found, key=lambda erasing: erasing.erased_at)
 
 
 def _folder(tenant: str, gallery: str, person: str) -> str:

@@ -27,13 +27,14 @@ from pydantic import AwareDatetime, Field, ValidationError
 from shared.erasures.log import Uid
 from shared.errors import InvalidExport
 from shared.galleries.templates import Template
-from shared.schemas import Consent, GalleryRules, Id, Message, Model, Person
-from shared.schemas.texts import Attributes, Groups, Moment, Tags, Text
+from shared.schemas import Consent, FaceSource, GalleryRules, Id, Message, Model, Person
+from shared.schemas.texts import Attributes, Groups, Label, Moment, Tags, Text
 
 LONGEST_LINE = 256 * 2**10  # bytes
 MOST_BYTES = 8 * 2**30  # of the lines together: eight million faces
 UNIT = 1e-3  # by which the length of an embedding may differ from 1
 GZIP = b"\x1f\x8b"
+KEPT_HERE = {"model_digest", "person_uid", "source", "made_person", "thumbnail"}  # of a template; not exported
 
 
 class GalleryLine(Message):
@@ -82,6 +83,7 @@ class FaceLine(Message):
     embedding: str
     quality: Annotated[float, Field(ge=0, le=1)]
     created_at: Moment
+    label: Label | None = None
 
     def template(self, model: Model, dimensions: int) -> Template:
         """Raises ValueError, which says what is wrong with the embedding."""
@@ -93,6 +95,8 @@ class FaceLine(Message):
             quality=self.quality,
             created_at=self.created_at,
             person_uid=self.person_uid,
+            label=self.label,
+            source=FaceSource.IMPORT,
         )
 
 
@@ -133,7 +137,7 @@ def write(header: GalleryLine, persons: Iterable[Person], templates: Iterable[Te
         owner = owners.get(template.person)
         if owner is not None and template.is_of(owner):
             faces += 1
-            face = template.model_dump(mode="json", exclude={"model_digest", "person_uid"})
+            face = template.model_dump(mode="json", exclude=KEPT_HERE, exclude_defaults=True)
             yield line("face", {**face, "person_uid": owner.uid})
     yield line("end", {"persons": len(owners), "faces": faces, "sha256": digest.hexdigest()})
 

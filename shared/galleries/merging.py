@@ -96,7 +96,7 @@ class Merger:
         """The templates of every model; how many were too many."""
         moved: list[Template] = []
         for template in self._galleries.templates_of(tenant, gallery.id, source):
-            new = template.model_copy(update={"person": target.id, "person_uid": target.uid})
+            new = template.model_copy(update={"person": target.id, "person_uid": target.uid, "made_person": False})
             self._galleries.put_template(tenant, gallery.id, new)
             moved.append(new)
         return sum(

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 
 from shared.errors import ErasureUnderWay, ObjectNotFound, PersonNotFound
 from shared.galleries.changes import Change, ChangeKind
@@ -29,6 +30,7 @@ class PersonQuery:
     tag: str | None = None
     group: str | None = None
     external_id: str | None = None
+    has_face: bool | None = None  # of the gallery's model
 
     def matches(self, person: Person) -> bool:
         texts = (person.id, person.name or "", person.external_id or "")
@@ -42,9 +44,10 @@ class PersonQuery:
 
 @dataclass(frozen=True)
 class Found:
-    """A page of people; it goes on behind `cursor`, which is None at the end."""
+    """A page of people and how many faces each has; it goes on behind `cursor`, which is None at the end."""
 
     persons: Sequence[Person]
+    faces: Sequence[int]
     cursor: str | None
 
 
@@ -62,6 +65,34 @@ class PersonStore(TemplateStore):
     Somebody who was erased, or was to be kept no longer than until now, is not there, even while objects of his are.
     """
 
+    def present_person(self, tenant: str, gallery: str, person: str) -> Person | None:
+        """Who has this id; None for nobody.
+
+        Raises:
+            ErasureUnderWay: the former one of that id is not gone yet.
+        """
+        self.get_gallery(tenant, gallery)
+        found = self.record(tenant, gallery, person)
+        if found is not None and not self._is_there(tenant, found):
+            raise _going(person)
+        return found
+
+    def create_person(self, tenant: str, gallery: str, new: Person) -> bool:
+        """Bring somebody into being; False when the id is taken."""
+        self._mark(tenant, gallery, new)
+        made = self._store.put_if_absent(person_key(tenant, gallery, new.id), _packed(new))
+        if not made:
+            self._unmark(tenant, gallery, new, self.record(tenant, gallery, new.id))
+        return made
+
+    def unmake_person(self, tenant: str, gallery: str, made: Person) -> None:
+        """Take `create_person` back, unless a face of theirs is there or something else was said of them since."""
+        found = self.record(tenant, gallery, made.id)
+        if found is None or found != made.model_copy(update={"created_at": found.created_at}):
+            return
+        if not self.templates_of(tenant, gallery, found):
+            self.remove_person(tenant, gallery, found.id, found.uid, before=None)
+
     def ensure_person(self, tenant: str, gallery: str, person: str) -> Person:
         """The person, created now when he is not there.
 
@@ -75,7 +106,7 @@ class PersonStore(TemplateStore):
         try:
             return self.get_person(tenant, gallery, person)
         except PersonNotFound:
-            raise ErasureUnderWay(f"The former person {person!r} is being erased; try again in some seconds.") from None
+            raise _going(person) from None
 
     def update_person(self, tenant: str, gallery: str, person: str, change: Callable[[Person], Person]) -> Person:
         """Change a record; `change` is called again when somebody else's change came between."""
@@ -140,7 +171,7 @@ class PersonStore(TemplateStore):
 
         A page reads at most MOST_SCANNED records, so there may be few people on it, or none, and more behind it.
         """
-        self.get_gallery(tenant, gallery)
+        digest = self.get_gallery(tenant, gallery).model.digest
         folder = persons_folder(tenant, gallery)
         if query.external_id is None:
             keys = self._store.keys(folder, f"{folder}{after}.json" if after else "")
@@ -148,7 +179,9 @@ class PersonStore(TemplateStore):
             marks = self._store.keys(external_folder(tenant, gallery, query.external_id))
             keys = iter(sorted(f"{folder}{mark.rsplit('/', 1)[1]}.json" for mark in marks))
             keys = (key for key in keys if not after or key > f"{folder}{after}.json")
-        return self._page(tenant, query, keys, limit)
+        records = get_all(self._store, keys, at_once=max(limit + 1, LEAST_AT_ONCE))
+        persons, cursor = _page(self._judged(tenant, gallery, query, records, digest), limit)
+        return Found(persons, self.face_counts(tenant, gallery, [one.id for one in persons], digest), cursor)
 
     def person_templates(self, tenant: str, gallery: str, person: str, digest: str) -> list[Template]:
         """A person's templates of one model, in the order of their ids; none when he is not there."""
@@ -191,17 +224,17 @@ class PersonStore(TemplateStore):
             self.announce(tenant, gallery, Change(ChangeKind.PERSON_DELETED, person))
         return Removed(was_there, len(his))
 
-    def _page(self, tenant: str, query: PersonQuery, keys: Iterator[str], limit: int) -> Found:
-        persons: list[Person] = []
-        scanned, last = 0, ""
-        for data in get_all(self._store, keys, at_once=max(limit + 1, LEAST_AT_ONCE)):
-            person = Person.model_validate_json(data)
-            if len(persons) == limit or scanned == MOST_SCANNED:
-                return Found(persons, last)
-            scanned, last = scanned + 1, person.id
-            if self._is_there(tenant, person) and query.matches(person):
-                persons.append(person)
-        return Found(persons, None)
+    def _judged(
+        self, tenant: str, gallery: str, query: PersonQuery, records: Iterator[bytes], digest: str
+    ) -> Iterator[tuple[Person, bool]]:
+        """Everybody who was read, and whether they are looked for; faces are counted for some at a time."""
+        while some := [Person.model_validate_json(data) for data in islice(records, LEAST_AT_ONCE)]:
+            wanted = [one for one in some if self._is_there(tenant, one) and query.matches(one)]
+            if query.has_face is not None:
+                counts = self.face_counts(tenant, gallery, [one.id for one in wanted], digest)
+                wanted = [one for one, faces in zip(wanted, counts, strict=True) if query.has_face == (faces > 0)]
+            ids = {one.id for one in wanted}
+            yield from ((one, one.id in ids) for one in some)
 
     def _is_there(self, tenant: str, person: Person) -> bool:
         return not expired(person) and not self.erasures.is_erased(tenant, person.uid)
@@ -230,6 +263,19 @@ class PersonStore(TemplateStore):
             self._mark(tenant, gallery, latest)
 
 
+def _page(judged: Iterator[tuple[Person, bool]], limit: int) -> tuple[list[Person], str | None]:
+    """At most `limit` people out of MOST_SCANNED, and behind whom it goes on."""
+    persons: list[Person] = []
+    last = ""
+    for scanned, (person, wanted) in enumerate(judged):
+        if len(persons) == limit or scanned == MOST_SCANNED:
+            return persons, last
+        last = person.id
+        if wanted:
+            persons.append(person)
+    return persons, None
+
+
 def expired(person: Person) -> bool:
     """Whether the date has passed until which he was to be kept."""
     return person.expires_at is not None and person.expires_at <= datetime.now(UTC)
@@ -243,6 +289,10 @@ def _was_of(template: Template, uid: str, before: datetime | None) -> bool:
 
 def _packed(person: Person) -> bytes:
     return person.model_dump_json().encode()
+
+
+def _going(person: str) -> ErasureUnderWay:
+    return ErasureUnderWay(f"The former person {person!r} is being erased; try again in some seconds.")
 
 
 def _no_person(gallery: str, person: str) -> PersonNotFound:

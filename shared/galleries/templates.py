@@ -2,7 +2,7 @@
 
 import base64
 from array import array
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from pydantic import field_serializer, field_validator
 from shared.errors import FaceNotFound, ObjectNotFound
 from shared.galleries.changes import Change, ChangeKind
 from shared.galleries.objects import GalleryObjects, digest_of, template_key, templates_folder
-from shared.schemas import Message, Person
+from shared.schemas import FaceSource, Message, Person
 from shared.storage.reading import READERS, get_all
 
 CLOCKS = timedelta(minutes=1)  # by which those of two machines may differ
@@ -21,7 +21,9 @@ CLOCKS = timedelta(minutes=1)  # by which those of two machines may differ
 class Template(Message):
     """An enrolled embedding: unit length, float32, of the model whose digest it carries.
 
-    `person_uid` says which person of that id it is of; older templates do not know.
+    `person_uid` says which person of that id it is of; older templates do not know. `made_person`: with this face the
+    person came into being. `thumbnail` is a small JPEG of the face, where the gallery keeps such; it lies in here so
+    that whatever deletes the template deletes it too.
     """
 
     person: str
@@ -31,6 +33,10 @@ class Template(Message):
     quality: float
     created_at: datetime
     person_uid: str | None = None
+    label: str | None = None
+    source: FaceSource | None = None
+    made_person: bool = False
+    thumbnail: bytes | None = None
 
     @field_serializer("embedding")
     def _pack(self, value: tuple[float, ...]) -> str:
@@ -40,6 +46,18 @@ class Template(Message):
     @classmethod
     def _unpack(cls, value: Any) -> Any:
         return tuple(array("f", base64.b64decode(value))) if isinstance(value, str) else value
+
+    @field_serializer("thumbnail")
+    def _pack_thumbnail(self, value: bytes | None) -> str | None:
+        return None if value is None else base64.b64encode(value).decode()
+
+    @field_validator("thumbnail", mode="before")
+    @classmethod
+    def _unpack_thumbnail(cls, value: Any) -> Any:
+        return base64.b64decode(value) if isinstance(value, str) else value
+
+    def without_thumbnail(self) -> "Template":
+        return self if self.thumbnail is None else self.model_copy(update={"thumbnail": None})
 
     def is_of(self, person: Person) -> bool:
         """Whether it is this person's and not that of a former one who had the same id.
@@ -57,13 +75,17 @@ class TemplateStore(GalleryObjects):
     def put_template(self, tenant: str, gallery: str, template: Template) -> None:
         """Store a template and announce it. Repeating it changes nothing."""
         self.store_template(tenant, gallery, template)
+        self.announce_template(tenant, gallery, template)
+
+    def announce_template(self, tenant: str, gallery: str, template: Template) -> None:
+        """Tell every worker of a template that was stored, and whose person is there."""
         change = Change(ChangeKind.FACE_PUT, template.person, template.face, template.model_digest)
         self.announce(tenant, gallery, change)
 
     def store_template(self, tenant: str, gallery: str, template: Template) -> None:
-        """Store one of many, for whoever announces `RELOAD` when he is done."""
+        """Store one, for whoever announces it, or `RELOAD` for many, when they are done."""
         key = template_key(tenant, gallery, template.person, template.model_digest, template.face)
-        self._store.put(key, template.model_dump_json(exclude_none=True).encode(), "application/json")
+        self._store.put(key, _packed(template), "application/json")
 
     def get_template(self, tenant: str, gallery: str, person: str, digest: str, face: str) -> Template:
         """One template of one model."""
@@ -105,12 +127,21 @@ class TemplateStore(GalleryObjects):
         return [Template.model_validate_json(data) for data in get_all(self._store, keys)]
 
     def all_templates(self, tenant: str, gallery: str, digest: str) -> Iterator[Template]:
-        """Everybody's templates of one model, but those of whom the log says that he was erased."""
+        """Everybody's templates of one model, without thumbnails, but not those of whom the log says: erased."""
         found = self._store.keys(templates_folder(tenant, gallery))
         keys = (key for key in found if digest_of(key) == digest)
         erased = self.erasures.uids(tenant)
         every = (Template.model_validate_json(data) for data in get_all(self._store, keys))
-        return (template for template in every if template.person_uid not in erased)
+        return (template.without_thumbnail() for template in every if template.person_uid not in erased)
+
+    def face_count(self, tenant: str, gallery: str, person: str, digest: str) -> int:
+        """How many faces lie under a person's id, of one model: their keys are counted, none is read."""
+        return sum(1 for _ in self._store.keys(f"{templates_folder(tenant, gallery, person)}{digest}/"))
+
+    def face_counts(self, tenant: str, gallery: str, persons: Iterable[str], digest: str) -> list[int]:
+        """The same of several people, in their order: a listing each, some at a time."""
+        with ThreadPoolExecutor(READERS) as pool:
+            return list(pool.map(lambda person: self.face_count(tenant, gallery, person, digest), persons))
 
     def persons_with_templates(self, tenant: str, gallery: str, digest: str) -> set[str]:
         """Who has a template of this model."""
@@ -141,3 +172,7 @@ class TemplateStore(GalleryObjects):
     def _keys_of_face(self, tenant: str, gallery: str, person: str, face: str) -> list[str]:
         keys = self._store.keys(templates_folder(tenant, gallery, person))
         return [key for key in keys if key.endswith(f"/{face}.json")]
+
+
+def _packed(template: Template) -> bytes:
+    return template.model_dump_json(exclude_defaults=True).encode()

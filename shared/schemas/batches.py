@@ -64,9 +64,13 @@ class BatchItem(Message):
 class ItemEnrolment(Message):
     """What came of a photo that a worker looked at; without scores."""
 
-    verdict: Verdict = Field(description="enrolled, no_face, multiple_faces, low_quality or lookalike")
+    verdict: Verdict = Field(
+        description="enrolled, already_enrolled, no_face, multiple_faces, low_quality, lookalike or identity_conflict"
+    )
     reason: str | None = Field(None, description="why nothing was stored")
-    face: str | None = Field(None, description="id of the stored template; null when nothing was stored")
+    face: str | None = Field(
+        None, description="id of the stored face, of the one that was there already where the photo is the same"
+    )
     warnings: tuple[EnrolmentWarning, ...] = ()
 
 
@@ -78,6 +82,10 @@ class ItemOutcome(Message):
     image: StylizedImage | None = None
     enrolment: ItemEnrolment | None = None
     error: JobError | None = None
+
+    @property
+    def warned(self) -> bool:
+        return self.enrolment is not None and bool(self.enrolment.warnings)
 
 
 class BatchEvent(Message):
@@ -106,6 +114,7 @@ class Batch(Message):
     done: int = 0
     failed: int = 0
     cancelled: int = 0
+    warned: int = 0  # items with warnings
     created_at: float
     started_at: float | None = None
     finished_at: float | None = None

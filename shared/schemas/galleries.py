@@ -17,6 +17,22 @@ class Lookalikes(StrEnum):
     REFUSE = "refuse"
 
 
+class Conflicts(StrEnum):
+    """What becomes of an enrolment whose face does not look like the person's other faces."""
+
+    REFUSE = "refuse"
+    FLAG = "flag"
+
+
+class FaceSource(StrEnum):
+    """How a face came into the gallery."""
+
+    ENROLMENT = "enrolment"
+    BATCH = "batch"
+    IMPORT = "import"
+    REEMBEDDING = "reembedding"
+
+
 class PolicyKind(StrEnum):
     VERIFICATION = "verification"
     IDENTIFICATION = "identification"
@@ -84,11 +100,18 @@ class GalleryRules(Message):
     lookalikes: Lookalikes = Field(
         Lookalikes.FLAG, description="whether an enrolment that resembles another person is refused or flagged"
     )
+    conflicts: Conflicts = Field(
+        Conflicts.REFUSE,
+        description="whether an enrolment that does not look like the person's other faces is refused or flagged",
+    )
     templates_per_person: int = Field(
         8, ge=1, le=50, description="most faces kept of a person; beyond it the weakest of the former ones is replaced"
     )
     liveness: LivenessRequirement = Field(
         LivenessRequirement.NONE, description="what every verification and recognition must have shown, at least"
+    )
+    thumbnails: bool = Field(
+        False, description="whether a small picture of each enrolled face is kept, to tell a person's faces apart"
     )
     access: AccessRules = Field(AccessRules(), description="who may pass, where and when, once the face is right")
 

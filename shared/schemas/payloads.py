@@ -1,23 +1,59 @@
 """What a job is to do: from the gateway to a worker. Pictures travel as object keys, never as bytes."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
+
+from pydantic import AwareDatetime
 
 from shared.images import ImageFormat
 from shared.ml.face.training.options import Mining
 from shared.ml.style.options import Colours, Init, Method, Optimiser, Pooling, Preset
 from shared.schemas.base import Message, Model
 from shared.schemas.choices import LivenessRequirement, StyleMode
-from shared.schemas.galleries import PolicyKind
+from shared.schemas.galleries import Conflicts, FaceSource, PolicyKind
+
+
+class Override(StrEnum):
+    """What a key with the scope `admin` may have stored all the same."""
+
+    IDENTITY_CONFLICT = "identity_conflict"
+
+
+class NewPerson(Message):
+    """Somebody who was not there when the enrolment was accepted: the first stored face brings them into being.
+
+    Attributes:
+        asked_at: whoever had the id and was erased since then is not brought back.
+        gallery_created_at: nobody comes into being in another gallery that has only the name.
+        record_key: object with what a batch says of the person.
+    """
+
+    asked_at: AwareDatetime
+    gallery_created_at: AwareDatetime
+    record_key: str | None = None
 
 
 class EnrolmentPayload(Message):
+    """`person_uid` is that of the person who is there, or the one with which a new person would come into being."""
+
     gallery: str
     person: str
     person_uid: str
     face: str
     image_key: str
     device: str | None = None
+    new_person: NewPerson | None = None
+    label: str | None = None
+    source: FaceSource = FaceSource.ENROLMENT
+    conflicts: Conflicts | None = None
+    override: Override | None = None
+
+    def means(self, uid: str, erased_at: datetime) -> bool:
+        """Whether it is for the person with this uid, who was erased then, and not for a successor."""
+        if self.person_uid == uid:
+            return True
+        return self.new_person is not None and self.new_person.asked_at <= erased_at
 
 
 class VerificationPayload(Message):
@@ -57,6 +93,7 @@ class ReembeddingPayload(EnrolmentPayload):
     """A photo of a person who is enrolled already, for the model that his gallery migrates to."""
 
     migration: str
+    source: FaceSource = FaceSource.REEMBEDDING
 
 
 class EvaluationPayload(Message):

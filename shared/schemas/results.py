@@ -44,10 +44,16 @@ class EnrolmentWarning(Message):
 
 
 class EnrolmentResult(Message):
-    verdict: Verdict = Field(description="enrolled, no_face, multiple_faces, low_quality or lookalike")
+    verdict: Verdict = Field(
+        description="enrolled, already_enrolled, no_face, multiple_faces, low_quality, lookalike or identity_conflict"
+    )
     reason: str | None = None
     person: str
-    face: str | None = Field(None, description="id of the stored template; null when nothing was stored")
+    uid: str | None = Field(None, description="the person's pseudonym; null when nothing is stored of this photo")
+    created: bool = Field(False, description="whether this enrolment brought the person into being")
+    face: str | None = Field(
+        None, description="id of the stored face, of the one that was there already where the photo is the same"
+    )
     box: FaceBox | None = None
     quality: Quality | None = None
     warnings: list[EnrolmentWarning] = Field(default_factory=list)

@@ -32,6 +32,8 @@ class Verdict(StrEnum):
     LIVE = "live"
     ENROLLED = "enrolled"
     LOOKALIKE = "lookalike"
+    IDENTITY_CONFLICT = "identity_conflict"
+    ALREADY_ENROLLED = "already_enrolled"
 
 
 class Candidate(NamedTuple):

@@ -16,7 +16,13 @@ from shared.schemas import AccessRules, Decision, Denial, OpeningHours, Person, 
 MONDAY = date(2026, 11, 23)
 SUNDAY = MONDAY - timedelta(days=1)
 YES = {Verdict.MATCH, Verdict.RECOGNISED}
-ABOUT_NOBODY = {Verdict.LIVE, Verdict.ENROLLED, Verdict.LOOKALIKE}
+ABOUT_NOBODY = {
+    Verdict.LIVE,
+    Verdict.ENROLLED,
+    Verdict.LOOKALIKE,
+    Verdict.IDENTITY_CONFLICT,
+    Verdict.ALREADY_ENROLLED,
+}
 
 
 def hours(begins: str, ends: str, *days: str) -> OpeningHours:

@@ -45,7 +45,7 @@ def test_what_could_not_be_cleared_away_when_its_job_ended_goes_later(redis: Red
     galleries = GalleryStore(store, redis, PREFIX)
     galleries.create_gallery(TENANT, GALLERY)
     jobs = JobStore(redis, PREFIX, JobSettings(face_deadline=0.05), lambda *_: None)
-    sweeper = Sweeper(jobs, JobRunner(jobs, store, 15, withdraw=partial(withdraw_unfinished, galleries)))
+    sweeper = Sweeper(jobs, JobRunner(jobs, store, 15, withdraw=partial(withdraw_unfinished, enrollees(store, galleries, redis))))
     ended = [expire(jobs, galleries, store, person) for person in ("ada", "bob")]
     time.sleep(0.1)
     store.away = True
@@ -67,7 +67,7 @@ def test_a_message_that_cannot_be_published_costs_no_cleaning_up(redis: Redis) -
     galleries = GalleryStore(store, redis, PREFIX)
     galleries.create_gallery(TENANT, GALLERY)
     jobs = JobStore(redis, PREFIX, JobSettings(face_deadline=0.3, republish_seconds=0.01), refuse)
-    sweeper = Sweeper(jobs, JobRunner(jobs, store, 15, withdraw=partial(withdraw_unfinished, galleries)))
+    sweeper = Sweeper(jobs, JobRunner(jobs, store, 15, withdraw=partial(withdraw_unfinished, enrollees(store, galleries, redis))))
     ended = expire(jobs, galleries, store, "ada")
     time.sleep(0.35)
     jobs.submit(NewJob(TENANT, JobType.DETECTION, DetectionPayload(image_key="k")))

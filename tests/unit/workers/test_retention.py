@@ -18,6 +18,7 @@ from shared.outbox import Outbox, Reader
 from shared.schemas import EnrolmentPayload, EnrolmentResult, JobStatus, JobType, Message, Model
 from shared.settings import JobSettings
 from shared.storage.store import MemoryStore
+from workers.faces.enrollees import Enrollees
 from workers.retention import Retention, withdraw_unfinished
 from workers.runner import Held, JobRunner
 
@@ -63,6 +64,10 @@ def enrol(galleries: GalleryStore, person: str, expires_in: float | None = None)
         date = datetime.now(UTC) + timedelta(seconds=expires_in)
         galleries.update_person(TENANT, GALLERY, person, lambda found: found.model_copy(update={"expires_at": date}))
     return uid
+
+
+def enrollees(store: MemoryStore, galleries: GalleryStore, redis: Redis) -> Enrollees:
+    return Enrollees(store, galleries, Outbox(redis, PREFIX))
 
 
 def objects_of(store: MemoryStore, person: str) -> list[str]:
@@ -223,7 +228,7 @@ def test_of_an_enrolment_that_was_over_before_its_face_was_stored_no_face_stays(
     galleries.withdraw_template(TENANT, GALLERY, "ada", "f-ada")
     payload = EnrolmentPayload(gallery=GALLERY, person="ada", person_uid=uid, face="f-ada", image_key="k")
     jobs = JobStore(redis, PREFIX, JobSettings(face_deadline=0.05), lambda *_: None)
-    runner = JobRunner(jobs, store, 15, withdraw=partial(withdraw_unfinished, galleries))
+    runner = JobRunner(jobs, store, 15, withdraw=partial(withdraw_unfinished, enrollees(store, galleries, redis)))
 
     def work(sent: EnrolmentPayload, _: Held) -> tuple[Message, Model]:
         time.sleep(0.1)
@@ -242,7 +247,7 @@ def test_of_an_enrolment_that_was_over_before_its_face_was_stored_no_face_stays(
     ("status", "attempts", "left"), [(JobStatus.EXPIRED, 1, 0), (JobStatus.EXPIRED, 0, 1), (JobStatus.SUCCEEDED, 1, 1)]
 )
 def test_of_an_enrolment_that_ended_without_success_no_face_stays(
-    galleries: GalleryStore, redis: Redis, status: JobStatus, attempts: int, left: int
+    store: MemoryStore, galleries: GalleryStore, redis: Redis, status: JobStatus, attempts: int, left: int
 ) -> None:
     """One that no worker took is no reason: a batch begins its item anew, with another job for the same face."""
     uid = enrol(galleries, "ada")
@@ -250,5 +255,5 @@ def test_of_an_enrolment_that_ended_without_success_no_face_stays(
     jobs = JobStore(redis, PREFIX, JobSettings(), lambda *_: None)
     job = jobs.submit(NewJob(TENANT, JobType.ENROLMENT, payload))
     job = job.model_copy(update={"status": status, "attempts": attempts})
-    withdraw_unfinished(galleries, job)
+    withdraw_unfinished(enrollees(store, galleries, redis), job)
     assert len(galleries.person_templates(TENANT, GALLERY, "ada", "d")) == left
