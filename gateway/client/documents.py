@@ -88,6 +88,8 @@ class Enrolment(TypedDict):
     verdict: str
     reason: str | None
     person: str
+    uid: str | None
+    created: bool
     face: str | None
     box: Box | None
     quality: Quality | None
@@ -201,8 +203,10 @@ class Gallery(TypedDict):
     created_at: str
     model: Model
     lookalikes: str
+    conflicts: str
     templates_per_person: int
     liveness: str
+    thumbnails: bool
     access: dict[str, Any]
     calibrated: list[str]
     migration: str | None
@@ -217,6 +221,7 @@ class Person(TypedDict):
     id: str
     uid: str
     created_at: str
+    face_count: int
     name: str | None
     external_id: str | None
     tags: list[str]
@@ -233,6 +238,9 @@ class Face(TypedDict):
     created_at: str
     quality: float
     model: str
+    label: str | None
+    source: str | None
+    thumbnail: str | None
 
 
 class PersonWithFaces(Person):

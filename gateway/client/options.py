@@ -4,9 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 
-class EnrolmentOptions(TypedDict, total=False):
-    device: str
+class PhotoOptions(TypedDict, total=False):
+    """Of a photo that is to be stored as a face of a person."""
+
+    label: str
+    conflicts: str
+    override: str
     priority: str
+
+
+class EnrolmentOptions(PhotoOptions, total=False):
+    device: str
 
 
 class VerificationOptions(TypedDict, total=False):
@@ -24,8 +32,10 @@ class RecognitionOptions(VerificationOptions, total=False):
 
 class GalleryRules(TypedDict, total=False):
     lookalikes: str
+    conflicts: str
     templates_per_person: int
     liveness: str
+    thumbnails: bool
     access: Mapping[str, Any]
 
 
@@ -52,6 +62,7 @@ class PersonFilter(TypedDict, total=False):
     tag: str
     group: str
     external_id: str
+    faces: str
 
 
 class StyleOptions(TypedDict, total=False):

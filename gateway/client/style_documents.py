@@ -75,6 +75,7 @@ class Batch(TypedDict):
     gallery: NotRequired[str]
     status: str
     counts: BatchCounts
+    warnings: int
     created_at: str
     started_at: str | None
     finished_at: str | None

@@ -28,13 +28,18 @@ class AsyncFaces:
     async def enrol(
         self, gallery: str, person: str, image: File, *, wait: float = WAIT_S, **options: Unpack[EnrolmentOptions]
     ) -> AsyncJob[Enrolment]:
-        """Enrol a person from one photo; the person is made when he is not there."""
+        """Enrol a person from one photo; the first face that is stored makes the person."""
         path = at("galleries", gallery, "persons", person, "faces")
         return await self._jobs.start(path, {"image": image}, options, wait=wait)
 
-    async def delete(self, gallery: str, person: str, face: str) -> None:
-        """Forget one photo's template."""
-        await self._transport.json(Call("DELETE", at("galleries", gallery, "persons", person, "faces", face)))
+    async def delete(self, gallery: str, person: str, face: str, *, undo: bool = False) -> None:
+        """Forget one photo's template; with `undo` also the person, when its enrolment made them."""
+        path = at("galleries", gallery, "persons", person, "faces", face)
+        await self._transport.json(Call("DELETE", path, query={"undo": "true"} if undo else {}))
+
+    async def thumbnail(self, gallery: str, person: str, face: str) -> bytes:
+        """A small JPEG of an enrolled face, where the gallery keeps one."""
+        return await self._transport.content(at("galleries", gallery, "persons", person, "faces", face, "thumbnail"))
 
     async def verify(
         self, gallery: str, person: str, image: File, *, wait: float = WAIT_S, **options: Unpack[VerificationOptions]

@@ -1,6 +1,6 @@
 """How good it is, and the models behind it: evaluations, calibrations, trainings, migrations."""
 
-from typing import Any
+from typing import Any, Unpack
 
 from gateway.client._async.jobs import WAIT_S, AsyncJob, AsyncJobs
 from gateway.client._async.transport import AsyncTransport
@@ -16,6 +16,7 @@ from gateway.client.model_documents import (
     Registration,
     Training,
 )
+from gateway.client.options import PhotoOptions
 
 
 class AsyncMeasuring:
@@ -118,11 +119,18 @@ class AsyncMigrations:
         return await self._migration("GET", at("galleries", gallery, "migrations", migration))
 
     async def reembed(
-        self, gallery: str, migration: str, person: str, image: File, *, wait: float = WAIT_S
+        self,
+        gallery: str,
+        migration: str,
+        person: str,
+        image: File,
+        *,
+        wait: float = WAIT_S,
+        **options: Unpack[PhotoOptions],
     ) -> AsyncJob[Enrolment]:
         """Supply a photo of a person again, for the new model."""
         path = at("galleries", gallery, "migrations", migration, "faces")
-        return await self._jobs.start(path, {"image": image}, {"person": person}, wait=wait)
+        return await self._jobs.start(path, {"image": image}, {"person": person, **options}, wait=wait)
 
     async def cut_over(self, gallery: str, migration: str, *, leave_behind: bool = False) -> Migration:
         """Search with the new model from now on; `leave_behind` although some people are not found then."""

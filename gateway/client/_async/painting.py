@@ -117,9 +117,12 @@ class AsyncBatches:
         archive: File | None = None,
         manifest: File | None = None,
         device: str | None = None,
+        conflicts: str | None = None,
     ) -> Batch:
         """Enrol many people: a ZIP with a folder of photos per person, or JSON lines with a photo each."""
-        parts = await self._uploads.form({"archive": archive, "manifest": manifest}, {"device": device})
+        parts = await self._uploads.form(
+            {"archive": archive, "manifest": manifest}, {"device": device, "conflicts": conflicts}
+        )
         return await self._create(at("galleries", gallery, "enrolment-batches"), parts)
 
     async def get(self, batch: str) -> Batch:

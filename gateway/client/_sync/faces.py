@@ -29,13 +29,18 @@ class Faces:
     def enrol(
         self, gallery: str, person: str, image: File, *, wait: float = WAIT_S, **options: Unpack[EnrolmentOptions]
     ) -> Job[Enrolment]:
-        """Enrol a person from one photo; the person is made when he is not there."""
+        """Enrol a person from one photo; the first face that is stored makes the person."""
         path = at("galleries", gallery, "persons", person, "faces")
         return self._jobs.start(path, {"image": image}, options, wait=wait)
 
-    def delete(self, gallery: str, person: str, face: str) -> None:
-        """Forget one photo's template."""
-        self._transport.json(Call("DELETE", at("galleries", gallery, "persons", person, "faces", face)))
+    def delete(self, gallery: str, person: str, face: str, *, undo: bool = False) -> None:
+        """Forget one photo's template; with `undo` also the person, when its enrolment made them."""
+        path = at("galleries", gallery, "persons", person, "faces", face)
+        self._transport.json(Call("DELETE", path, query={"undo": "true"} if undo else {}))
+
+    def thumbnail(self, gallery: str, person: str, face: str) -> bytes:
+        """A small JPEG of an enrolled face, where the gallery keeps one."""
+        return self._transport.content(at("galleries", gallery, "persons", person, "faces", face, "thumbnail"))
 
     def verify(
         self, gallery: str, person: str, image: File, *, wait: float = WAIT_S, **options: Unpack[VerificationOptions]

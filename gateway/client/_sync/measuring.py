@@ -1,7 +1,7 @@
 # Made of gateway/client/_async by `make client`: change it there.
 """How good it is, and the models behind it: evaluations, calibrations, trainings, migrations."""
 
-from typing import Any
+from typing import Any, Unpack
 
 from gateway.client._sync.jobs import WAIT_S, Job, Jobs
 from gateway.client._sync.transport import Transport
@@ -17,6 +17,7 @@ from gateway.client.model_documents import (
     Registration,
     Training,
 )
+from gateway.client.options import PhotoOptions
 
 
 class Measuring:
@@ -119,11 +120,18 @@ class Migrations:
         return self._migration("GET", at("galleries", gallery, "migrations", migration))
 
     def reembed(
-        self, gallery: str, migration: str, person: str, image: File, *, wait: float = WAIT_S
+        self,
+        gallery: str,
+        migration: str,
+        person: str,
+        image: File,
+        *,
+        wait: float = WAIT_S,
+        **options: Unpack[PhotoOptions],
     ) -> Job[Enrolment]:
         """Supply a photo of a person again, for the new model."""
         path = at("galleries", gallery, "migrations", migration, "faces")
-        return self._jobs.start(path, {"image": image}, {"person": person}, wait=wait)
+        return self._jobs.start(path, {"image": image}, {"person": person, **options}, wait=wait)
 
     def cut_over(self, gallery: str, migration: str, *, leave_behind: bool = False) -> Migration:
         """Search with the new model from now on; `leave_behind` although some people are not found then."""

@@ -118,9 +118,12 @@ class Batches:
         archive: File | None = None,
         manifest: File | None = None,
         device: str | None = None,
+        conflicts: str | None = None,
     ) -> Batch:
         """Enrol many people: a ZIP with a folder of photos per person, or JSON lines with a photo each."""
-        parts = self._uploads.form({"archive": archive, "manifest": manifest}, {"device": device})
+        parts = self._uploads.form(
+            {"archive": archive, "manifest": manifest}, {"device": device, "conflicts": conflicts}
+        )
         return self._create(at("galleries", gallery, "enrolment-batches"), parts)
 
     def get(self, batch: str) -> Batch:

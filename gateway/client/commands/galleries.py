@@ -13,6 +13,12 @@ from gateway.client.options import GalleryRules
 from shared.errors import InvalidField
 
 Lookalikes = Annotated[str | None, typer.Option(help="flag | refuse an enrolment that resembles somebody else")]
+Conflicts = Annotated[
+    str | None, typer.Option(help="refuse | flag an enrolment that does not look like the person's other faces")
+]
+Thumbnails = Annotated[
+    bool | None, typer.Option("--thumbnails/--no-thumbnails", help="keep a small picture of each enrolled face")
+]
 Templates = Annotated[int | None, typer.Option("--templates-per-person", help="most faces kept of a person")]
 Liveness = Annotated[str | None, typer.Option(help="none | report | passive | active, of every request")]
 Access = Annotated[
@@ -34,6 +40,7 @@ def list_galleries(session: Session) -> None:
         "gallery": "id",
         "model": lambda gallery: gallery["model"]["name"],
         "lookalikes": "lookalikes",
+        "conflicts": "conflicts",
         "liveness": "liveness",
         "calibrated": "calibrated",
         "created": output.moment("created_at"),
@@ -43,20 +50,22 @@ def list_galleries(session: Session) -> None:
 
 @galleries.command("create")
 @online
-def create_gallery(
+def create_gallery(  # noqa: PLR0913, PLR0917 - its arguments are the command's options
     session: Session,
     gallery: Annotated[str, typer.Argument(metavar="GALLERY")],
     model: Annotated[str | None, typer.Option(help="name or digest of a face model (likeness models list)")] = None,
     lookalikes: Lookalikes = None,
+    conflicts: Conflicts = None,
     templates: Templates = None,
     liveness: Liveness = None,
+    thumbnails: Thumbnails = None,
     access: Access = None,
 ) -> None:
     """Make a gallery.
 
     Example: likeness galleries create staff --lookalikes refuse
     """
-    rules = _rules(lookalikes, templates, liveness, access)
+    rules = _rules(lookalikes, conflicts, templates, liveness, thumbnails=thumbnails, access=access)
     made = session.client.galleries.create(gallery, **rules, **({"model": model} if model else {}))
     session.give(made, f"{made['id']}: made with the model {made['model']['name']}.")
 
@@ -70,19 +79,22 @@ def show_gallery(session: Session, gallery: GalleryName) -> None:
 
 @galleries.command("set")
 @online
-def set_gallery(
+def set_gallery(  # noqa: PLR0913, PLR0917 - its arguments are the command's options
     session: Session,
     gallery: GalleryName,
     lookalikes: Lookalikes = None,
+    conflicts: Conflicts = None,
     templates: Templates = None,
     liveness: Liveness = None,
+    thumbnails: Thumbnails = None,
     access: Access = None,
 ) -> None:
     """Change the rules of a gallery; what is not named stays.
 
     Example: likeness galleries set staff --access '{"groups": ["staff"], "timezone": "Europe/Vienna"}'
     """
-    session.fields(session.client.galleries.change(gallery, **_rules(lookalikes, templates, liveness, access)))
+    rules = _rules(lookalikes, conflicts, templates, liveness, thumbnails=thumbnails, access=access)
+    session.fields(session.client.galleries.change(gallery, **rules))
 
 
 @galleries.command("delete")
@@ -117,11 +129,21 @@ def import_gallery(
     session.fields(job.result)
 
 
-def _rules(lookalikes: str | None, templates: int | None, liveness: str | None, access: str | None) -> GalleryRules:
+def _rules(
+    lookalikes: str | None,
+    conflicts: str | None,
+    templates: int | None,
+    liveness: str | None,
+    *,
+    thumbnails: bool | None,
+    access: str | None,
+) -> GalleryRules:
     given: dict[str, Any] = {
         "lookalikes": lookalikes,
+        "conflicts": conflicts,
         "templates_per_person": templates,
         "liveness": liveness,
+        "thumbnails": thumbnails,
         "access": _json(access) if access else None,
     }
     said = {name: value for name, value in given.items() if value is not None}

@@ -7,17 +7,21 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
 from gateway.client.commands import batches, output
 from gateway.client.commands.session import GalleryOption, Session, online
+from gateway.client.documents import Face
 from gateway.client.options import EnrolmentOptions, PersonFields
 from gateway.client.style_documents import Batch
 from shared.archives import PHOTO_SUFFIXES
 from shared.errors import InvalidField
+
+TAKEN = {"enrolled", "already_enrolled"}
 
 Person = Annotated[str, typer.Argument(metavar="PERSON")]
 Words = Annotated[list[str], typer.Argument(metavar="[PERSON] PHOTO... | FOLDER | ZIP | JSONL")]
@@ -35,11 +39,20 @@ def register(app: typer.Typer) -> None:
 
 
 @online
-def enrol(
+def enrol(  # noqa: PLR0913, PLR0917 - its arguments are the command's options
     session: Session,
     gallery: GalleryOption,
     words: Words,
     device: Annotated[str | None, typer.Option(help="which camera the photos are from")] = None,
+    label: Annotated[
+        str | None, typer.Option(help="of one person: tells these faces from others, such as passport")
+    ] = None,
+    conflicts: Annotated[
+        str | None, typer.Option(help="refuse: also where the gallery only flags a photo unlike the person's others")
+    ] = None,
+    override: Annotated[
+        str | None, typer.Option(help="identity_conflict: store it all the same, of one person, by a key with `admin`")
+    ] = None,
     detach: Annotated[
         bool, typer.Option("--detach", help="of many people: do not wait until they are enrolled")
     ] = False,
@@ -54,19 +67,22 @@ def enrol(
     For many: likeness enrol --gallery staff people/
     """
     if len(words) == 1:
-        batch = _send_many(session, gallery, Path(words[0]), device)
+        if label or override:
+            raise InvalidField("--label and --override are for one person: name the person before the photos.")
+        batch = _send_many(session, gallery, Path(words[0]), device=device, conflicts=conflicts)
         batches.report(session, batch if detach else batches.watch(session, batch))
         return
     person, *photos = words
     if Path(person).suffix.lower() in PHOTO_SUFFIXES and Path(person).is_file():
         raise InvalidField(f"{person} is a photo: name the person before it.")
-    options: EnrolmentOptions = {"device": device} if device else {}
+    given = {"device": device, "label": label, "conflicts": conflicts, "override": override}
+    options = cast("EnrolmentOptions", {name: value for name, value in given.items() if value})
     documents, refused = [], False
     for photo in map(Path, photos):
         job = session.client.faces.enrol(gallery, person, photo, **options)
         result = job.result
         documents.append({"photo": str(photo), **job.document})
-        refused |= result["verdict"] != "enrolled"
+        refused |= result["verdict"] not in TAKEN
         if not session.as_json:
             output.say(f"{photo.name}: {', '.join(filter(None, (result['verdict'], person, result['reason'])))}")
             for warning in result["warnings"]:
@@ -77,16 +93,16 @@ def enrol(
     session.no(refused)
 
 
-def _send_many(session: Session, gallery: str, source: Path, device: str | None) -> Batch:
-    enrol_many = session.client.batches.enrol
+def _send_many(session: Session, gallery: str, source: Path, *, device: str | None, conflicts: str | None) -> Batch:
+    enrol_many = partial(session.client.batches.enrol, device=device, conflicts=conflicts)
     if source.is_dir():
         with zipped(source) as archive:
-            return enrol_many(gallery, archive=archive, device=device)
+            return enrol_many(gallery, archive=archive)
     match source.suffix.lower():
         case ".zip":
-            return enrol_many(gallery, archive=source, device=device)
+            return enrol_many(gallery, archive=source)
         case ".jsonl" | ".ndjson":
-            return enrol_many(gallery, manifest=source, device=device)
+            return enrol_many(gallery, manifest=source)
         case _:
             absent = "" if source.exists() else f"There is no {source}. "
             raise InvalidField(
@@ -103,13 +119,15 @@ def list_persons(
     tag: Annotated[str | None, typer.Option(help="only those with this tag")] = None,
     group: Annotated[str | None, typer.Option(help="only those of this group")] = None,
     external_id: Annotated[str | None, typer.Option(help="only the one with this id of yours")] = None,
+    faces: Annotated[str | None, typer.Option(help="none | some: only those without a face, or with one")] = None,
 ) -> None:
     """List the people of a gallery, in the order of their ids."""
-    given = {"q": words, "tag": tag, "group": group, "external_id": external_id}
+    given = {"q": words, "tag": tag, "group": group, "external_id": external_id, "faces": faces}
     found = session.client.persons.list(gallery, **{name: value for name, value in given.items() if value})
     columns: dict[str, output.Column] = {
         "person": "id",
         "name": "name",
+        "faces": "face_count",
         "external id": "external_id",
         "groups": "groups",
         "tags": "tags",
@@ -124,8 +142,24 @@ def show_person(session: Session, gallery: GalleryOption, person: Person) -> Non
     """Show what is known about a person; never his templates."""
     found: dict[str, Any] = {**session.client.persons.get(gallery, person)}
     if not session.as_json:
-        found["faces"] = [f"{face['id']} (quality {face['quality']:.2f})" for face in found["faces"]]
+        found["faces"] = [_face(face) for face in found["faces"]]
     session.fields(found)
+
+
+@persons.command("forget")
+@online
+def forget_face(
+    session: Session,
+    gallery: GalleryOption,
+    person: Person,
+    face: Annotated[str, typer.Argument(metavar="FACE", help="its id, as `likeness persons show` has it")],
+    undo: Annotated[
+        bool, typer.Option("--undo", help="take the enrolment back: a person whom it made goes as well")
+    ] = False,
+) -> None:
+    """Forget one face of a person."""
+    session.client.faces.delete(gallery, person, face, undo=undo)
+    session.give({"deleted": face}, f"The face {face} of {person} is gone.")
 
 
 @persons.command("set")
@@ -238,6 +272,12 @@ def photos_of(folder: Path) -> list[Path]:
     if not found:
         raise InvalidField(f"{folder} holds no photos: it needs a folder of JPEG, PNG or WebP files per person.")
     return found
+
+
+def _face(face: Face) -> str:
+    """One of a person's faces, in a line."""
+    said = (face["label"], face["source"], face["created_at"][:10], f"quality {face['quality']:.2f}")
+    return f"{face['id']} ({', '.join(filter(None, said))})"
 
 
 def _words(text: str | None) -> list[str] | None:

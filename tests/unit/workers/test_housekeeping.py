@@ -12,7 +12,7 @@ from shared.jobs import JobStore, NewJob
 from shared.schemas import DetectionPayload, EnrolmentPayload, JobStatus, JobType
 from shared.settings import JobSettings
 from shared.storage.store import MemoryStore, upload_folder
-from tests.unit.workers.test_retention import GALLERY, PREFIX, TENANT, enrol
+from tests.unit.workers.test_retention import GALLERY, PREFIX, TENANT, enrol, enrollees
 from workers.housekeeping import Sweeper
 from workers.retention import withdraw_unfinished
 from workers.runner import JobRunner
@@ -45,7 +45,9 @@ def test_what_could_not_be_cleared_away_when_its_job_ended_goes_later(redis: Red
     galleries = GalleryStore(store, redis, PREFIX)
     galleries.create_gallery(TENANT, GALLERY)
     jobs = JobStore(redis, PREFIX, JobSettings(face_deadline=0.05), lambda *_: None)
-    sweeper = Sweeper(jobs, JobRunner(jobs, store, 15, withdraw=partial(withdraw_unfinished, enrollees(store, galleries, redis))))
+    sweeper = Sweeper(
+        jobs, JobRunner(jobs, store, 15, withdraw=partial(withdraw_unfinished, enrollees(store, galleries, redis)))
+    )
     ended = [expire(jobs, galleries, store, person) for person in ("ada", "bob")]
     time.sleep(0.1)
     store.away = True
@@ -67,7 +69,9 @@ def test_a_message_that_cannot_be_published_costs_no_cleaning_up(redis: Redis) -
     galleries = GalleryStore(store, redis, PREFIX)
     galleries.create_gallery(TENANT, GALLERY)
     jobs = JobStore(redis, PREFIX, JobSettings(face_deadline=0.3, republish_seconds=0.01), refuse)
-    sweeper = Sweeper(jobs, JobRunner(jobs, store, 15, withdraw=partial(withdraw_unfinished, enrollees(store, galleries, redis))))
+    sweeper = Sweeper(
+        jobs, JobRunner(jobs, store, 15, withdraw=partial(withdraw_unfinished, enrollees(store, galleries, redis)))
+    )
     ended = expire(jobs, galleries, store, "ada")
     time.sleep(0.35)
     jobs.submit(NewJob(TENANT, JobType.DETECTION, DetectionPayload(image_key="k")))

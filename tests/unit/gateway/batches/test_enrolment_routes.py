@@ -18,9 +18,10 @@ from shared.galleries.store import GalleryStore
 from shared.ml.face.verification import Verdict
 from shared.outbox import Outbox, Reader
 from shared.queue import Queue, Task
-from shared.schemas import EnrolmentResult, EnrolmentWarning, Job
+from shared.schemas import EnrolmentPayload, EnrolmentResult, EnrolmentWarning, Job
 from shared.storage.store import BATCHES, MemoryStore, inbound_key
 from tests.unit.gateway.conftest import MODEL, PHOTO, PREFIX, Api, FakeWorker, MakeApi, picture
+from workers.faces.enrollees import Enrollees
 from workers.feeding import Feeder
 
 pytestmark = pytest.mark.usefixtures("staff")
@@ -76,16 +77,31 @@ def refusing(verdict: Verdict, *warnings: EnrolmentWarning) -> Any:
     )
 
 
+def store_face(services: Services, job: Job) -> None:
+    """What a worker does to a person whose face it has stored."""
+    sent = EnrolmentPayload.model_validate(job.payload)
+    enrollees = Enrollees(services.store, services.galleries, services.outbox)
+    gallery = services.galleries.get_gallery(job.tenant, sent.gallery)
+    person = enrollees.meant(job.tenant, gallery, sent)
+    if person is None:
+        assert enrollees.create(job, sent)
+    else:
+        enrollees.complete(job, sent, person)
+
+
 def work_off(api: Api, batch: str, worker: FakeWorker, feeder: Feeder, results: Mapping[str, Any]) -> dict[str, Any]:
     """The batch when it is done; a person's photos come out as `results` say, others are enrolled."""
+    services: Services = api.app.extensions["likeness"].services
     for _ in range(100):
         feeder.feed()
         while worker.published:
             task, _, queue = worker.published[0]
             assert (task, queue) == (Task.ENROL, Queue.FACE_BULK)
             job = worker.claim()
-            made = results.get(job.payload["person"], enrolled)
-            assert worker.jobs.succeed(job, made(job), MODEL)
+            result = results.get(job.payload["person"], enrolled)(job)
+            if result.verdict is Verdict.ENROLLED:
+                store_face(services, job)
+            assert worker.jobs.succeed(job, result, MODEL)
         found: dict[str, Any] = api.get(f"/v1/batches/{batch}").get_json()
         if found["finished_at"]:
             return found
@@ -104,7 +120,9 @@ def test_a_folder_is_a_person(api: Api, galleries: GalleryStore) -> None:
         ("bob", "people/bob/2.png"),
         ("eve", "people/eve/1.jpg"),
     ]
-    assert [person.id for person in galleries.persons_there("default", "staff")] == ["ada", "bob", "eve"]
+    assert [person.id for person in galleries.persons_there("default", "staff")] == ["ada"], (
+        "who has no face yet is not"
+    )
 
 
 def test_a_manifest_names_people_and_what_is_known_of_them(
@@ -117,11 +135,11 @@ def test_a_manifest_names_people_and_what_is_known_of_them(
     )
     batch = accepted(api.upload(PATH, manifest=said))
     assert [one["custom_id"] for one in items(api, batch["id"])] == ["bob", "second", "eve"]
+    assert work_off(api, batch["id"], worker, feeder, {})["counts"]["done"] == 3
     bob, eve = (galleries.get_person("default", "staff", person) for person in ("bob", "eve"))
     assert (bob.name, bob.groups, bob.attributes) == ("Robert", ("night",), {"floor": 3})
     assert eve.consent is not None
     assert eve.consent.reference == "form 7"
-    assert work_off(api, batch["id"], worker, feeder, {})["counts"]["done"] == 3
 
 
 def test_a_manifest_names_files_of_the_archive_that_comes_with_it(
@@ -354,11 +372,83 @@ def test_the_jobs_say_which_key_asked(api: Api, worker: FakeWorker, feeder: Feed
     assert job.payload["device"] == "kiosk"
 
 
-def test_what_is_said_of_people_is_told_without_saying_it(api: Api, redis: Redis, galleries: GalleryStore) -> None:
-    accepted(api.upload(PATH, manifest=lines({"person": "bob", "image": B64, "name": "Bob Secret"})))
+def test_what_is_said_of_people_is_told_without_saying_it(
+    api: Api, redis: Redis, galleries: GalleryStore, worker: FakeWorker, feeder: Feeder
+) -> None:
+    batch = accepted(api.upload(PATH, manifest=lines({"person": "bob", "image": B64, "name": "Bob Secret"})))
+    work_off(api, batch["id"], worker, feeder, {})
     told = [one for one in Outbox(redis, PREFIX).read(Reader.AUDIT, 100) if one.kind == "person.changed"]
     uid = galleries.get_person("default", "staff", "bob").uid
     assert [one.data for one in told] == [{"gallery": "staff", "uid": uid, "fields": ["name"]}]
+
+
+def test_a_batch_makes_nobody_of_whom_no_face_was_stored(
+    api: Api, store: MemoryStore, worker: FakeWorker, feeder: Feeder
+) -> None:
+    said = lines({"person": "bob", "image": B64, "name": "Bob Secret"}, {"person": "eve", "image": B64, "name": "Eve"})
+    batch = accepted(api.upload(PATH, manifest=said))
+    work_off(api, batch["id"], worker, feeder, {"bob": refusing(Verdict.IDENTITY_CONFLICT)})
+    assert [one["id"] for one in api.get("/v1/galleries/staff/persons").get_json()["persons"]] == ["ada", "eve"]
+    assert not any(b"Bob Secret" in store.get(key) for key in store.keys("")), "nor stays what was said of them"
+
+
+def test_photos_of_one_new_person_make_one_person_whichever_is_stored_first(
+    api: Api, galleries: GalleryStore, worker: FakeWorker, feeder: Feeder
+) -> None:
+    said = lines(*({"person": "bob", "image": B64, "groups": ["night"]} for _ in range(3)))
+    batch = accepted(api.upload(PATH, manifest=said))
+    done = work_off(api, batch["id"], worker, feeder, {})
+    assert (done["counts"]["done"], done["counts"]["failed"]) == (3, 0)
+    assert galleries.get_person("default", "staff", "bob").groups == ("night",)
+
+
+def test_what_a_batch_says_overwrites_nothing_that_was_said_since(
+    api: Api, galleries: GalleryStore, worker: FakeWorker, feeder: Feeder
+) -> None:
+    said = {"person": "bob", "image": B64, "name": "Bob", "tags": ["new"]}
+    batch = accepted(api.upload(PATH, manifest=lines(said)))
+    assert api.put("/v1/galleries/staff/persons/bob", json={"name": "Robert"}).status_code == 201
+    work_off(api, batch["id"], worker, feeder, {})
+    bob = galleries.get_person("default", "staff", "bob")
+    assert (bob.name, bob.tags) == ("Robert", ("new",))
+
+
+def test_a_person_who_was_erased_meanwhile_is_in_no_batch_that_was_to_make_them(
+    api: Api, store: MemoryStore, worker: FakeWorker, feeder: Feeder
+) -> None:
+    said = lines(*({"person": "bob", "image": B64, "name": "Bob Secret"} for _ in range(2)))
+    batch = accepted(api.upload(PATH, manifest=said))
+    assert api.put("/v1/galleries/staff/persons/bob").status_code == 201
+    assert api.delete("/v1/galleries/staff/persons/bob").get_json()["others"]["batch_items"] == 2
+    assert not any(b"bob" in store.get(key) or b"Bob" in store.get(key) for key in store.keys(BATCHES))
+    done = work_off(api, batch["id"], worker, feeder, {})
+    assert done["counts"]["failed"] == 2
+    assert api.get("/v1/galleries/staff/persons/bob").status_code == 404
+
+
+def test_items_with_warnings_are_counted(api: Api, worker: FakeWorker, feeder: Feeder) -> None:
+    batch = accepted(api.upload(PATH, archive=packed({"twin/1.jpg": PHOTO, "bob/1.jpg": PHOTO})))
+    assert batch["warnings"] == 0
+    done = work_off(api, batch["id"], worker, feeder, {"twin": refusing(Verdict.LOOKALIKE, LOOKALIKE)})
+    assert done["warnings"] == 1
+
+
+def test_a_batch_may_be_stricter_than_the_gallery_but_overrides_nothing(
+    api: Api, worker: FakeWorker, feeder: Feeder
+) -> None:
+    archive = packed({"bob/1.jpg": PHOTO})
+    accepted(api.upload(PATH, {"conflicts": "refuse"}, archive=archive))
+    feeder.feed()
+    assert worker.claim().payload["conflicts"] == "refuse"
+    refused(api.upload(PATH, {"conflicts": "flag"}, archive=archive), 422, "invalid_field", "conflicts")
+    refused(api.upload(PATH, {"override": "identity_conflict"}, archive=archive), 422, "invalid_field", "override")
+
+
+def test_a_line_may_label_its_face(api: Api, worker: FakeWorker, feeder: Feeder) -> None:
+    accepted(api.upload(PATH, manifest=lines({"person": "bob", "image": B64, "label": "passport"})))
+    feeder.feed()
+    payload = worker.claim().payload
+    assert (payload["label"], payload["source"]) == ("passport", "batch")
 
 
 def test_a_repeated_request_is_one_batch(api: Api) -> None:
