@@ -5,17 +5,20 @@ from flask import Response
 
 from gateway.auth import Scope
 from gateway.context import context
+from gateway.faces.photos import MaxFaces
 from gateway.policies import Thorough
 from gateway.web.bodies import Body, ImageFile, read_body
 from gateway.web.operations import accepts_job
 from gateway.web.responses import accept
 from shared.schemas import DetectionPayload, JobType, Priority
+from shared.schemas.payloads import DEFAULT_MAX_FACES
 
 blueprint = APIBlueprint("detections", __name__, url_prefix="/v1/detections")
 
 
 class Detection(Body):
     image: ImageFile
+    max_faces: MaxFaces = DEFAULT_MAX_FACES
     thorough: Thorough = False
     priority: Priority = Priority.INTERACTIVE
 
@@ -30,6 +33,6 @@ def detect() -> Response:
     return accept(
         JobType.DETECTION,
         pictures,
-        lambda keys: DetectionPayload(image_key=keys["image"], thorough=sent.thorough),
+        lambda keys: DetectionPayload(image_key=keys["image"], max_faces=sent.max_faces, thorough=sent.thorough),
         sent.priority,
     )

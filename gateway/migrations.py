@@ -17,8 +17,9 @@ from pydantic import Field, model_validator
 from gateway.auth import Scope
 from gateway.context import caller, context, services
 from gateway.faces.enrollees import FaceLabel, Overriding, Stricter, of_one_mind
+from gateway.faces.photos import OnePhoto
 from gateway.telling import tell
-from gateway.web.bodies import Body, ImageFile, read_body
+from gateway.web.bodies import Body, read_body
 from gateway.web.operations import Operation, accepts_job, operation
 from gateway.web.responses import Document, accept, document
 from shared.errors import Conflict, MigrationIncomplete, MigrationNotFound, MigrationUnderWay
@@ -34,8 +35,7 @@ class NewMigration(Body):
     model: Id = Field(description="name or digest of the face model to move to; GET /v1/models lists them")
 
 
-class Reembedding(Body):
-    image: ImageFile
+class Reembedding(OnePhoto):
     person: Id
     label: FaceLabel = None
     conflicts: Stricter = None
@@ -131,6 +131,7 @@ def reembed(gallery: str, migration: str) -> Response:
             label=sent.label,
             conflicts=sent.conflicts,
             override=sent.override,
+            choice=sent.choice,
         ),
         sent.priority,
     )

@@ -10,10 +10,11 @@ from pydantic import Field, model_validator
 from gateway.auth import PEOPLE, Scope
 from gateway.context import caller, context, request_id, services
 from gateway.faces.enrollees import FaceLabel, Overriding, Stricter, enrollee, of_one_mind, undoes_person
+from gateway.faces.photos import OnePhoto
 from gateway.person_fields import PersonDocument, PersonFields, changed, check_for_new, view
 from gateway.policies import Device
 from gateway.telling import tell
-from gateway.web.bodies import Body, ImageFile, read_body, read_query
+from gateway.web.bodies import Body, read_body, read_query
 from gateway.web.operations import Operation, accepts_job, operation
 from gateway.web.responses import Document, accept, document
 from shared.erasures.eraser import ErasureReport
@@ -40,8 +41,7 @@ class PersonPage(Body):
     external_id: Text | None = Field(None, description="an external id, text of 1 to 200 characters, exactly")
 
 
-class Enrolment(Body):
-    image: ImageFile
+class Enrolment(OnePhoto):
     label: FaceLabel = None
     conflicts: Stricter = None
     override: Overriding = None
@@ -179,6 +179,7 @@ def enrol_face(gallery: str, person: str) -> Response:
             new_person=meant.new,
             face=NewJob.new_id(),
             image_key=keys["image"],
+            choice=sent.choice,
             device=sent.device,
             label=sent.label,
             conflicts=sent.conflicts,

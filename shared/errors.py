@@ -40,6 +40,7 @@ LikenessError
 │   ├── LivenessSessionUsed a session takes frames once
 │   ├── GalleryExists
 │   ├── FeedbackContradicts something else was reported about the same face
+│   ├── ExternalIdShared    several people have it, where one is meant
 │   ├── PersonChanged       the person was erased while a job about them was under way
 │   ├── MigrationUnderWay   a gallery migrates to one model at a time
 │   ├── MigrationIncomplete people would be lost, who have no template of the new model
@@ -230,6 +231,10 @@ class GalleryExists(Conflict):
 
 class FeedbackContradicts(Conflict):
     code = "feedback_contradicts"
+
+
+class ExternalIdShared(Conflict):
+    code = "external_id_shared"
 
 
 class PersonChanged(Conflict):

@@ -72,10 +72,10 @@ class PersonJobs:
 
 
 def _people(said: Mapping[str, Any]) -> Iterator[str]:
-    """Everybody whom a payload or a result names: as `person`, in a face, as a candidate, in a warning."""
+    """Everybody whom a payload or a result names: as `person`, in a face or a frame, as a candidate, in a warning."""
     if isinstance(person := said.get("person"), str):
         yield person
-    for name in ("faces", "candidates", "warnings"):
+    for name in ("faces", "frames", "candidates", "warnings"):
         for part in said.get(name) or ():
             if isinstance(part, Mapping):
                 yield from _people(part)

@@ -27,6 +27,7 @@ from workers.face_models import Embedding, FaceModels, ServedModel
 from workers.face_reader import Face, FaceReader, Refusal
 from workers.faces.enrollees import Enrollees
 from workers.faces.enrolment_slots import EnrolmentSlots
+from workers.faces.frames import other_faces
 from workers.faces.own_faces import OwnFaces
 from workers.faces.thumbnails import thumbnail
 from workers.residents import ResidentGalleries
@@ -88,7 +89,7 @@ class Enroller:
         """
         gallery = self._galleries.get_gallery(held.job.tenant, payload.gallery)
         models = [self._models.of(held.job.tenant, model) for model in gallery.models]
-        face = self._reader.one_face(payload.image_key, models)
+        face = self._reader.one_face(payload.image_key, models, payload.choice)
         if isinstance(face, Refusal):
             return _not_enrolled(payload.person, face), models[0].identity
         asked = _Request(held, payload, gallery, models, face)
@@ -107,7 +108,7 @@ class Enroller:
         gallery = self._galleries.get_gallery(tenant, payload.gallery)
         migration = _under_way(gallery, payload.migration)
         source, target = (self._models.of(tenant, model) for model in (migration.source, migration.target))
-        face = self._reader.one_face(payload.image_key, [source, target])
+        face = self._reader.one_face(payload.image_key, [source, target], payload.choice)
         if isinstance(face, Refusal):
             return _not_enrolled(payload.person, face), target.identity
         migrated = replace(face, embeddings=face.embeddings[1:])
@@ -248,7 +249,7 @@ class Enroller:
 
     def _warnings(self, asked: _Request, own: OwnFaces) -> list[EnrolmentWarning]:
         embedding = asked.face.embeddings[asked.models.index(own.model)]
-        return [*self._lookalike(asked), *_conflict(own, embedding)]
+        return [*self._lookalike(asked), *_conflict(own, embedding), *other_faces(asked.face)]
 
     def _lookalike(self, asked: _Request) -> list[EnrolmentWarning]:
         found = self._resembled(asked)
@@ -309,6 +310,7 @@ def _not_enrolled(person: str, face: Refusal, warnings: Sequence[EnrolmentWarnin
         person=person,
         box=face.view.box if face.view else None,
         quality=face.view.quality if face.view else None,
+        faces=list(face.faces),
         warnings=list(warnings),
     )
 

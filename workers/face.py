@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from shared.access import Outcome
 from shared.errors import NoFaceEnrolled
@@ -11,12 +12,11 @@ from shared.galleries.store import GalleryStore
 from shared.liveness_sessions import LivenessSessions
 from shared.ml.face import verification
 from shared.ml.face.gallery import fuse
-from shared.ml.face.verification import Verdict
+from shared.ml.face.verification import Verdict, VerificationProfile
 from shared.presence import Capability
 from shared.queue import Task
 from shared.schemas import (
     CalibrationPayload,
-    Candidate,
     ComparisonPayload,
     ComparisonResult,
     DetectionPayload,
@@ -35,6 +35,7 @@ from shared.schemas import (
     TrainingPayload,
     VerificationPayload,
     VerificationResult,
+    VerifiedFrame,
 )
 from workers import thresholds
 from workers.app import Handler
@@ -45,9 +46,11 @@ from workers.face_models import FaceModels
 from workers.face_reader import DETECTOR, Face, FaceReader, Refusal
 from workers.faces.enrollees import Enrollees
 from workers.faces.enrolment_slots import EnrolmentSlots
+from workers.faces.frames import Frame, Probe, other_faces, probe_of
+from workers.faces.recognition import Recognised, Search
 from workers.imports import Importer
 from workers.liveness import LivenessChecker, LivenessGuard
-from workers.liveness_rule import Judge, Judgement, judge
+from workers.liveness_rule import Judge, judge
 from workers.models import weights_supply
 from workers.registration import Registrar
 from workers.residents import ResidentGalleries, check_model
@@ -137,7 +140,7 @@ class FaceWorker:
         self._doorkeeper = doorkeeper
 
     def verify(self, payload: VerificationPayload, held: Held) -> tuple[Message, Model]:
-        """Compare the largest face with the templates of the claimed person."""
+        """Compare the face of a photo, or of several frames, with the templates of the claimed person."""
         tenant = held.job.tenant
         gallery = self._galleries.get_gallery(tenant, payload.gallery)
         model = self._models.of(tenant, gallery.model)
@@ -154,27 +157,34 @@ class FaceWorker:
             raise NoFaceEnrolled(f"The person {payload.person!r} has no enrolled face. Enrol one first.")
         for template in templates:
             check_model(template, model.card.digest)
-        face = self._reader.one_face(payload.image_key, [model])
-        alive = self._judge(payload, gallery, held)(face, model.card) if isinstance(face, Face) else Judgement()
-        answer["liveness"] = alive.status
-        if isinstance(face, Refusal):
-            answer |= {"verdict": face.verdict, "reason": face.reason}
-        elif alive.verdict:
-            answer |= {"verdict": alive.verdict, "reason": alive.reason}
+        if payload.frame_keys:
+            faces = self._reader.one_face_each(payload.frame_keys, [model])
         else:
-            score = fuse(face.embedding, np.array([template.embedding for template in templates], np.float32))
+            faces = [self._reader.one_face(payload.image_key or "", [model], payload.choice)]
+        probe = probe_of(faces, self._judge(payload, gallery, held), model.card)
+        known = np.array([template.embedding for template in templates], np.float32)
+        answer["liveness"] = probe.liveness
+        if probe.embedding is None:
+            answer |= {"verdict": probe.verdict, "reason": probe.reason, "faces": probe.faces}
+        else:
+            score = fuse(probe.embedding, known)
             answer |= {"verdict": verification.verify(score, bound.profile), "score": score}
-        result = VerificationResult.model_validate({**answer, "face": face.view})
+            answer["matched_face"] = templates[int(np.argmax(known @ probe.embedding))].face
+        if payload.frame_keys:
+            answer["frames"] = [_verified(frame, probe, known, bound.profile) for frame in probe.frames]
+        result = VerificationResult.model_validate({**answer, "face": probe.view, "warnings": probe.warnings})
         outcome = self._door(payload, gallery, held)(result.verdict, person.id, person.uid)
         return _decided(result, outcome), model.identity
 
     def compare(self, payload: ComparisonPayload, held: Held) -> tuple[Message, Model]:
-        """Compare the largest faces of two photos."""
+        """Compare the faces of two photos."""
         model = self._models.of(held.job.tenant, payload.model)
         profile = verification.verification_profile(payload.policy, model.card.curve)
-        a = self._reader.one_face(payload.image_a_key, [model])
-        b = self._reader.one_face(payload.image_b_key, [model])
+        a = self._reader.one_face(payload.image_a_key, [model], payload.choice_a)
+        b = self._reader.one_face(payload.image_b_key, [model], payload.choice_b)
         answer = {"policy": profile.name, "threshold": profile.threshold, "face_a": a.view, "face_b": b.view}
+        answer["warnings"] = [*other_faces(a, "image_a: "), *other_faces(b, "image_b: ")]
+        answer |= {f"faces_{name}": face.faces for name, face in (("a", a), ("b", b)) if isinstance(face, Refusal)}
         if isinstance(a, Refusal):
             answer |= {"verdict": a.verdict, "reason": f"image_a: {a.reason}"}
         elif isinstance(b, Refusal):
@@ -185,50 +195,32 @@ class FaceWorker:
         return ComparisonResult.model_validate(answer), model.identity
 
     def recognise(self, payload: RecognitionPayload, held: Held) -> tuple[Message, Model]:
-        """Search the gallery for every face that is good enough; nobody is found twice in one photo."""
+        """Search the gallery for every face that is good enough, or for the one person of several frames."""
         tenant = held.job.tenant
         gallery = self._galleries.get_gallery(tenant, payload.gallery)
         model = self._models.of(tenant, gallery.model)
-        faces = self._reader.all_faces(payload.image_key, model, thorough=payload.thorough)
+        search = Search(self._residents, payload, tenant, gallery, model.card)
         judge, door = self._judge(payload, gallery, held), self._door(payload, gallery, held)
-        judged = {index: judge(face, model.card) for index, face in enumerate(faces) if isinstance(face, Face)}
-        good = [face for index, face in enumerate(faces) if isinstance(face, Face) and not judged[index].verdict]
-        probes = np.stack([face.embedding for face in good]) if good else np.empty((0, 1), np.float32)
-        # Two at least, for the margin; and one more for each other face, which may take a candidate away.
-        top_k = max(payload.top_k, len(good) + 1)
-        found, persons, uids = self._residents.search(tenant, gallery.id, probes, digest=model.card.digest, top_k=top_k)
-        bound = thresholds.for_identification(payload.policy, gallery, model.card, persons=persons)
-        decided = iter(verification.identify_faces(found, bound.profile, persons=persons))
-        candidates = iter(found)
-        seen: list[RecognisedFace] = []
-        for index, face in enumerate(faces):
-            if isinstance(face, Refusal):
-                seen.append(_refused(face))
-                continue
-            alive = judged[index]
-            if alive.verdict:
-                seen.append(_not_alive(face, alive))
-                continue
-            ranked, who = next(candidates), next(decided)
-            seen.append(
-                RecognisedFace(
-                    verdict=who.verdict,
-                    box=face.view.box,
-                    quality=face.view.quality,
-                    person=who.person,
-                    liveness=alive.status,
-                    score=who.score,
-                    candidates=[Candidate(person=c.person, score=c.score) for c in ranked[: payload.top_k]],
-                )
+        if payload.frame_keys:
+            faces = self._reader.one_face_each(payload.frame_keys, [model], thorough=payload.thorough)
+            found = search.frames(probe_of(faces, judge, model.card))
+        else:
+            crowd = self._reader.all_faces(
+                payload.image_key or "", model, thorough=payload.thorough, max_faces=payload.max_faces
             )
-        answered = [_decided(face, door(face.verdict, face.person, uids.get(face.person or ""))) for face in seen]
+            found = search.photo(crowd, judge)
+        answered = [
+            _decided(face, door(face.verdict, face.person, found.uids.get(face.person or ""))) for face in found.faces
+        ]
         result = RecognitionResult(
-            **_of_largest(answered, door),
-            policy=bound.profile.name,
-            threshold=bound.profile.threshold(persons),
-            calibration=bound.calibration,
-            persons=persons,
+            **_of_all(answered, found, door),
+            policy=found.bound.profile.name,
+            threshold=found.bound.profile.threshold(found.persons),
+            calibration=found.bound.calibration,
+            persons=found.persons,
             faces=answered,
+            faces_found=found.faces_found,
+            frames=found.frames,
         )
         return result, model.identity
 
@@ -243,7 +235,8 @@ class FaceWorker:
 
     def detect(self, payload: DetectionPayload, held: Held) -> tuple[Message, Model]:  # noqa: ARG002 - as all
         """Every face of a photo with its landmarks, pose and quality; nothing is embedded."""
-        return self._reader.detect(payload.image_key, thorough=payload.thorough), DETECTOR
+        detected = self._reader.detect(payload.image_key, thorough=payload.thorough, max_faces=payload.max_faces)
+        return detected, DETECTOR
 
 
 def _decided(answer: Answer, outcome: Outcome) -> Answer:
@@ -252,30 +245,35 @@ def _decided(answer: Answer, outcome: Outcome) -> Answer:
     return answer.model_copy(update=decision)
 
 
-def _of_largest(faces: Sequence[RecognisedFace], door: Door) -> dict[str, Any]:
-    """What the first face says for the whole photo."""
+def _of_all(faces: Sequence[RecognisedFace], found: Recognised, door: Door) -> dict[str, Any]:
+    """What the one verdict of several frames, or that of the largest face, says for the whole request."""
     if faces:
         return faces[0].model_dump(include={"verdict", "person", "decision", "denial", "reason"})
-    outcome = door(Verdict.NO_FACE, None, None)
+    verdict, reason = found.whole or (Verdict.NO_FACE, None)
+    outcome = door(verdict, None, None)
     return {
-        "verdict": Verdict.NO_FACE,
+        "verdict": verdict,
         "decision": outcome.decision,
         "denial": outcome.denial,
-        "reason": outcome.sentence,
+        "reason": reason or outcome.sentence,
     }
 
 
-def _not_alive(face: Face, alive: Judgement) -> RecognisedFace:
-    return RecognisedFace(
-        verdict=alive.verdict or Verdict.SPOOF_SUSPECTED,
-        reason=alive.reason,
-        box=face.view.box,
-        quality=face.view.quality,
-        liveness=alive.status,
+def _verified(
+    frame: Frame, probe: Probe, templates: npt.NDArray[np.float32], profile: VerificationProfile
+) -> VerifiedFrame:
+    """What a frame says by itself; nothing of whom it shows when not all of them were compared."""
+    verdict, reason = frame.refused or (probe.verdict or Verdict.NO_MATCH, None)
+    score = None
+    if probe.embedding is not None and frame.refused is None and isinstance(frame.face, Face):
+        score = fuse(frame.face.embedding, templates)
+        verdict = verification.verify(score, profile)
+    view = frame.face.view
+    return VerifiedFrame(
+        verdict=verdict,
+        reason=reason,
+        box=view.box if view else None,
+        quality=view.quality if view else None,
+        liveness=frame.alive.status,
+        score=score,
     )
-
-
-def _refused(face: Refusal) -> RecognisedFace:
-    if face.view is None:
-        raise AssertionError("a face that was seen has a view")
-    return RecognisedFace(verdict=face.verdict, reason=face.reason, box=face.view.box, quality=face.view.quality)

@@ -2,24 +2,27 @@
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from shared import images, schemas
+from shared.faces.subject import chosen_face
 from shared.images import ImageLimits
 from shared.ml import weights
-from shared.ml.face import quality, verification
+from shared.ml.face import quality
 from shared.ml.face.alignment import align
 from shared.ml.face.detector import DetectedFace, FaceDetector
 from shared.ml.face.liveness.passive import Crops, crops
 from shared.ml.face.model import Aligned
 from shared.ml.face.quality import FaceQuality
 from shared.ml.face.refinement import refine
+from shared.ml.face.subjects import NoSubject, PhotoSubject, subject_of
 from shared.ml.face.verification import Verdict
 from shared.processors import processors
-from shared.schemas import DetectionResult, FaceBox, FaceView, Model, Quality
+from shared.schemas import DetectionResult, FaceBox, FaceChoice, FaceView, Model, Quality
 from shared.storage.store import ObjectStore
 from workers.face_models import Embedding, ServedModel
 from workers.models import weights_supply
@@ -28,7 +31,9 @@ from workers.services import Services
 Pixels = npt.NDArray[np.uint8]  # (H, W, 3) RGB
 
 DETECTOR = Model(name=weights.YUNET.name, digest=weights.YUNET.digest)
-MOST_FACES = 32  # of one photo; the largest ones are answered
+NO_FACE = "No face was found: send a photo that shows the whole face from the front."
+SEVERAL = "{count} faces are in the photo, and more than one may be meant: send a photo of one person."
+WHICH = " Or say which one: `face` takes its number, from 0, the largest first, and `box` its place."
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +44,7 @@ class Face:
     embeddings: tuple[Embedding, ...]
     context: Crops  # what passive liveness looks at
     pixels: Pixels  # (112, 112, 3), upright
+    others: tuple[FaceBox, ...] = ()  # faces that might be compared as well, and are plainly not meant
 
     @property
     def embedding(self) -> Embedding:
@@ -53,6 +59,14 @@ class Refusal:
     verdict: Verdict
     reason: str
     view: FaceView | None = None
+    faces: tuple[FaceView, ...] = ()  # of which nobody can tell which one is meant
+
+
+class Crowd(NamedTuple):
+    """The largest faces of a photo, and how many it has in all."""
+
+    faces: list[Face | Refusal]
+    found: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +76,7 @@ class _Seen:
     view: FaceView
     context: Crops
     refusal: Refusal | None
+    others: tuple[FaceBox, ...] = ()
 
 
 class FaceReader:
@@ -81,26 +96,30 @@ class FaceReader:
         detector.detect(np.zeros((480, 640, 3), np.uint8))
         return cls(services.store, services.limits, detector)
 
-    def one_face(self, key: str, models: Sequence[ServedModel]) -> Face | Refusal:
-        """The largest face of a photo, embedded with each model, or why there is none to speak of.
+    def one_face(self, key: str, models: Sequence[ServedModel], choice: FaceChoice | None = None) -> Face | Refusal:
+        """The face that a photo shows, or that is chosen, embedded with each model; or why there is none.
 
         Raises:
             ObjectNotFound, StorageUnavailable, InvalidImage
         """
-        data = self._store.get(key)
-        with self._looking:
-            image = self._decode(data)
-            chosen = self._chosen(image)
-            seen = self._assess(image, chosen, models) if isinstance(chosen, DetectedFace) else None
-        if seen is not None:
-            return _embed([seen], models)[0]
-        if chosen is Verdict.MULTIPLE_FACES:
-            reason = "Several faces of similar size: send a photo of one person, or crop it to one."
-            return Refusal(Verdict.MULTIPLE_FACES, reason)
-        return Refusal(Verdict.NO_FACE, "No face was found: send a photo that shows the whole face from the front.")
+        return _embed([self._seen(key, models, choice)], models)[0]
+
+    def one_face_each(
+        self, keys: Sequence[str], models: Sequence[ServedModel], *, thorough: bool = False
+    ) -> list[Face | Refusal]:
+        """The same for each of several photos, in which none can be chosen.
+
+        Raises:
+            ObjectNotFound, StorageUnavailable, InvalidImage
+        """
+        seen = [self._seen(key, models, None, thorough=thorough) for key in keys]
+        return [
+            replace(one, reason=one.reason.removesuffix(WHICH)) if isinstance(one, Refusal) else one
+            for one in _embed(seen, models)
+        ]
 
     def frame(self, key: str) -> tuple[Pixels, DetectedFace | Verdict]:
-        """The pixels of a photo and its largest face, or why there is none to speak of.
+        """The pixels of a photo and the face that it shows, or why there is none to speak of.
 
         Raises:
             ObjectNotFound, StorageUnavailable, InvalidImage
@@ -108,23 +127,11 @@ class FaceReader:
         data = self._store.get(key)
         with self._looking:
             image = self._decode(data)
-            return image, self._chosen(image)
+            found = subject_of(image, self.detector.detect(image))
+            return image, self._refined(image, found.face) if isinstance(found, PhotoSubject) else found.verdict
 
-    def all_faces(self, key: str, model: ServedModel, *, thorough: bool) -> list[Face | Refusal]:
-        """Every face of a photo, the largest first, at most MOST_FACES; refusals carry the face's view.
-
-        Raises:
-            ObjectNotFound, StorageUnavailable, InvalidImage
-        """
-        data = self._store.get(key)
-        with self._looking:
-            image = self._decode(data)
-            found = self.detector.detect(image, thorough=thorough)[:MOST_FACES]
-            seen = [self._assess(image, self._refined(image, face), [model]) for face in found]
-        return _embed(seen, [model])
-
-    def detect(self, key: str, *, thorough: bool) -> DetectionResult:
-        """Every face of a photo, at most MOST_FACES, with what can be said without knowing whose it is.
+    def all_faces(self, key: str, model: ServedModel, *, thorough: bool, max_faces: int) -> Crowd:
+        """Every face of a photo, the largest first, at most `max_faces`; refusals carry the face's view.
 
         Raises:
             ObjectNotFound, StorageUnavailable, InvalidImage
@@ -132,13 +139,37 @@ class FaceReader:
         data = self._store.get(key)
         with self._looking:
             image = self._decode(data)
-            found = self.detector.detect(image, thorough=thorough)[:MOST_FACES]
-            faces = [_detected(image, self._refined(image, face)) for face in found]
-        return DetectionResult(width=image.shape[1], height=image.shape[0], faces=faces)
+            found = self.detector.detect(image, thorough=thorough)
+            seen = [self._assess(image, self._refined(image, face), [model]) for face in found[:max_faces]]
+        return Crowd(_embed(seen, [model]), len(found))
 
-    def _chosen(self, image: Pixels) -> DetectedFace | Verdict:
-        chosen = verification.one_face(self.detector.detect(image))
-        return self._refined(image, chosen) if isinstance(chosen, DetectedFace) else chosen
+    def detect(self, key: str, *, thorough: bool, max_faces: int) -> DetectionResult:
+        """Every face of a photo, at most `max_faces`, with what can be said without knowing whose it is.
+
+        Raises:
+            ObjectNotFound, StorageUnavailable, InvalidImage
+        """
+        data = self._store.get(key)
+        with self._looking:
+            image = self._decode(data)
+            found = self.detector.detect(image, thorough=thorough)
+            faces = [_detected(image, self._refined(image, face)) for face in found[:max_faces]]
+        return DetectionResult(width=image.shape[1], height=image.shape[0], faces=faces, faces_found=len(found))
+
+    def _seen(
+        self, key: str, models: Sequence[ServedModel], choice: FaceChoice | None, *, thorough: bool = False
+    ) -> "_Seen | Refusal":
+        data = self._store.get(key)
+        with self._looking:
+            image = self._decode(data)
+            found = self.detector.detect(image, thorough=thorough)
+            subject = subject_of(image, found) if choice is None else _chosen(found, choice)
+            if isinstance(subject, Refusal):
+                return subject
+            if isinstance(subject, NoSubject):
+                return _unclear(subject, len(found))
+            seen = self._assess(image, self._refined(image, subject.face), models)
+            return replace(seen, others=tuple(_box(face) for face in subject.others))
 
     def _decode(self, data: bytes) -> Pixels:
         return np.asarray(images.decode(data, self._limits))
@@ -152,6 +183,31 @@ class FaceReader:
 
     def _refined(self, image: Pixels, face: DetectedFace) -> DetectedFace:
         return refine(self.detector.look, image, face)
+
+
+def _chosen(found: Sequence[DetectedFace], choice: FaceChoice) -> PhotoSubject | Refusal:
+    """The face that a request means."""
+    number = choice.face
+    if choice.box is not None:
+        box = choice.box
+        number = chosen_face([face.box for face in found], (box.x, box.y, box.width, box.height))
+    if number is not None and number < len(found):
+        return PhotoSubject(found[number])
+    match len(found):
+        case 0:
+            reason = NO_FACE
+        case 1:
+            reason = "The photo has one face, and it is not where the request says: leave `face` and `box` out."
+        case count:
+            reason = f"The photo has {count} faces, and none is where the request says: `face` takes 0 to {count - 1}."
+    return Refusal(Verdict.NO_FACE, reason)
+
+
+def _unclear(found: NoSubject, count: int) -> Refusal:
+    if found.verdict is Verdict.NO_FACE:
+        return Refusal(Verdict.NO_FACE, NO_FACE)
+    views = tuple(FaceView(box=_box(one.face), quality=_quality(one.quality)) for one in found.faces)
+    return Refusal(Verdict.MULTIPLE_FACES, SEVERAL.format(count=count) + WHICH, faces=views)
 
 
 def _detected(image: Pixels, face: DetectedFace) -> schemas.DetectedFace:
@@ -184,14 +240,20 @@ def _advice(measured: FaceQuality) -> str:
     return " ".join(reason.advice for reason in measured.reasons)
 
 
-def _embed(seen: Sequence[_Seen], models: Sequence[ServedModel]) -> list[Face | Refusal]:
+def _embed(seen: Sequence[_Seen | Refusal], models: Sequence[ServedModel]) -> list[Face | Refusal]:
     """Embeddings for those that pass, all asked for before the first is awaited."""
     asked = {
         index: [model.batcher.submit(aligned) for model, aligned in zip(models, one.aligned, strict=True)]
         for index, one in enumerate(seen)
-        if one.refusal is None
+        if isinstance(one, _Seen) and one.refusal is None
     }
-    return [
-        one.refusal or Face(one.view, tuple(future.result() for future in asked[index]), one.context, one.aligned[0][0])
-        for index, one in enumerate(seen)
-    ]
+
+    def answer(index: int, one: _Seen | Refusal) -> Face | Refusal:
+        if isinstance(one, Refusal):
+            return one
+        if one.refusal:
+            return one.refusal
+        embeddings = tuple(each.result() for each in asked[index])
+        return Face(one.view, embeddings, one.context, one.aligned[0][0], one.others)
+
+    return [answer(index, one) for index, one in enumerate(seen)]

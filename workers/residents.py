@@ -117,6 +117,14 @@ class ResidentGalleries:
         self._evict()
         return found
 
+    def matched_face(
+        self, tenant: str, gallery: str, person: str, uid: str, probe: npt.NDArray[np.float32], *, digest: str
+    ) -> str | None:
+        """Which of a person's faces is most similar to a probe that has just found him; None when all are gone."""
+        resident = self._resident(_Key(tenant, gallery, digest))
+        with resident.lock:
+            return self._executor.submit(resident.matrix.closest, _Owner(person, uid).name, probe).result()
+
     def _search(self, resident: _Resident, key: _Key, probes: npt.NDArray[np.float32], top_k: int) -> Found:
         """Search until nobody is found who is not there any more; he is taken out."""
         while True:

@@ -11,6 +11,7 @@ from pydantic.main import IncEx
 
 from gateway.auth import Scope
 from gateway.context import caller, chosen_id, context, preferred_wait, request_id, services
+from gateway.web.named_people import with_names
 from gateway.web.references import File
 from shared.errors import QueueUnavailable, Unavailable
 from shared.jobs import NewJob
@@ -128,7 +129,8 @@ def hidden_of_job() -> IncEx | None:
     hidden: dict[str, IncEx | bool] = {}
     of_warnings = set()
     if not caller().may(Scope.SCORES_READ):
-        hidden = {"score": True, "candidates": True, "faces": {"__all__": {"score", "candidates"}}}
+        of_faces = {"score", "candidates", "matched_face"}
+        hidden.update(dict.fromkeys(of_faces, True), faces={"__all__": of_faces}, frames={"__all__": {"score"}})
         hidden["passive"] = {"score"}  # told to an attacker, it would lead him to a better attack
         of_warnings.add("score")
     if not caller().may(Scope.RECOGNISE):
@@ -217,6 +219,8 @@ def _result(job: Job) -> Result | None:
     if isinstance(result, StylizationResult):
         image = result.image.model_copy(update={"url": f"{job_url(job.id)}/image"})
         result = result.model_copy(update={"image": image})
+    if isinstance(result, RecognitionResult):
+        result = with_names(job, result)
     return result
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 
-from shared.errors import ErasureUnderWay, ObjectNotFound, PersonNotFound
+from shared.errors import ErasureUnderWay, ExternalIdShared, ObjectNotFound, PersonNotFound
 from shared.galleries.changes import Change, ChangeKind
 from shared.galleries.objects import (
     expiry_key,
@@ -182,6 +182,35 @@ class PersonStore(TemplateStore):
         records = get_all(self._store, keys, at_once=max(limit + 1, LEAST_AT_ONCE))
         persons, cursor = _page(self._judged(tenant, gallery, query, records, digest), limit)
         return Found(persons, self.face_counts(tenant, gallery, [one.id for one in persons], digest), cursor)
+
+    def persons_of(self, tenant: str, gallery: str, persons: Sequence[str]) -> Iterator[Person]:
+        """Those of these ids who are there, read many at a time."""
+        records = get_all(self._store, (person_key(tenant, gallery, person) for person in persons))
+        found = (Person.model_validate_json(data) for data in records)
+        return (person for person in found if self._is_there(tenant, person))
+
+    def person_of_external_id(self, tenant: str, gallery: str, external_id: str) -> Person:
+        """The only one who has it.
+
+        Raises:
+            PersonNotFound
+            ExternalIdShared: several people have it.
+        """
+        query, after = PersonQuery(external_id=external_id), ""
+        found: list[Person] = []
+        while len(found) < 2:
+            page = self.find_persons(tenant, gallery, query, after=after, limit=2)
+            found += page.persons
+            if page.cursor is None:
+                break
+            after = page.cursor
+        match found:
+            case [person]:
+                return person
+            case []:
+                raise PersonNotFound(f"Nobody in the gallery {gallery!r} has this external id.")
+            case _:
+                raise ExternalIdShared("Several people have this external id: name the one who is meant by `person`.")
 
     def person_templates(self, tenant: str, gallery: str, person: str, digest: str) -> list[Template]:
         """A person's templates of one model, in the order of their ids; none when he is not there."""

@@ -14,6 +14,7 @@ from shared.schemas.batches import (
     ItemStatus,
 )
 from shared.schemas.choices import LivenessRequirement, LivenessState, PassiveStatus, Priority, StyleMode
+from shared.schemas.faces import FaceBox, FaceChoice, FaceView, Quality
 from shared.schemas.galleries import (
     Calibration,
     Conflicts,
@@ -62,8 +63,6 @@ from shared.schemas.results import (
     EnrolmentResult,
     EnrolmentWarning,
     EvaluationResult,
-    FaceBox,
-    FaceView,
     FileProblem,
     ImportResult,
     Landmarks,
@@ -71,8 +70,8 @@ from shared.schemas.results import (
     LivenessCheckResult,
     PassiveResult,
     PerformedAction,
-    Quality,
     RecognisedFace,
+    RecognisedFrame,
     RecognitionResult,
     RegistrationResult,
     Result,
@@ -82,6 +81,7 @@ from shared.schemas.results import (
     TrainingResult,
     UsedStyle,
     VerificationResult,
+    VerifiedFrame,
     VisualisationResult,
 )
 from shared.schemas.webhooks import (
@@ -132,6 +132,7 @@ __all__ = [
     "EvaluationPayload",
     "EvaluationResult",
     "FaceBox",
+    "FaceChoice",
     "FaceSource",
     "FaceView",
     "FeedbackUse",
@@ -176,6 +177,7 @@ __all__ = [
     "Progress",
     "Quality",
     "RecognisedFace",
+    "RecognisedFrame",
     "RecognitionPayload",
     "RecognitionResult",
     "ReembeddingPayload",
@@ -193,6 +195,7 @@ __all__ = [
     "UsedStyle",
     "VerificationPayload",
     "VerificationResult",
+    "VerifiedFrame",
     "VisualisationKind",
     "VisualisationPayload",
     "VisualisationResult",

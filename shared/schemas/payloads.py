@@ -11,7 +11,10 @@ from shared.ml.face.training.options import Mining
 from shared.ml.style.options import Colours, Init, Method, Optimiser, Pooling, Preset
 from shared.schemas.base import Message, Model
 from shared.schemas.choices import LivenessRequirement, StyleMode
+from shared.schemas.faces import FaceChoice
 from shared.schemas.galleries import Conflicts, FaceSource, PolicyKind
+
+DEFAULT_MAX_FACES = 32
 
 
 class Override(StrEnum):
@@ -42,6 +45,7 @@ class EnrolmentPayload(Message):
     person_uid: str
     face: str
     image_key: str
+    choice: FaceChoice | None = None
     device: str | None = None
     new_person: NewPerson | None = None
     label: str | None = None
@@ -57,9 +61,13 @@ class EnrolmentPayload(Message):
 
 
 class VerificationPayload(Message):
+    """Of one photo, `image_key`, or of several frames, `frame_keys`."""
+
     gallery: str
     person: str
-    image_key: str
+    image_key: str | None = None
+    frame_keys: tuple[str, ...] = ()
+    choice: FaceChoice | None = None
     policy: str
     liveness: LivenessRequirement = LivenessRequirement.NONE
     liveness_session: str | None = None
@@ -69,14 +77,20 @@ class VerificationPayload(Message):
 class ComparisonPayload(Message):
     image_a_key: str
     image_b_key: str
+    choice_a: FaceChoice | None = None
+    choice_b: FaceChoice | None = None
     model: Model
     policy: str
 
 
 class RecognitionPayload(Message):
+    """Of one photo, `image_key`, or of several frames of one person, `frame_keys`."""
+
     gallery: str
-    image_key: str
+    image_key: str | None = None
+    frame_keys: tuple[str, ...] = ()
     top_k: int
+    max_faces: int = DEFAULT_MAX_FACES
     policy: str
     thorough: bool = False
     liveness: LivenessRequirement = LivenessRequirement.NONE
@@ -86,6 +100,7 @@ class RecognitionPayload(Message):
 
 class DetectionPayload(Message):
     image_key: str
+    max_faces: int = DEFAULT_MAX_FACES
     thorough: bool = False
 
 

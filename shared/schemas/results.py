@@ -9,38 +9,19 @@ from shared.ml.style.options import Colours
 from shared.schemas.access import Decision, Denial
 from shared.schemas.base import Message, Model
 from shared.schemas.choices import PassiveStatus, StyleMode
+from shared.schemas.faces import FaceBox, FaceView, Quality
 from shared.schemas.galleries import Calibration
 from shared.schemas.payloads import FineOptions
-
-
-class FaceBox(Message):
-    """Pixels of the upright image: left, top, width, height."""
-
-    x: float
-    y: float
-    width: float
-    height: float
-
-
-class Quality(Message):
-    score: float = Field(ge=0, le=1)
-    issues: list[str] = Field(
-        default_factory=list, description="too_small, blurred, extreme_pose, too_dark, occluded, ..."
-    )
-
-
-class FaceView(Message):
-    box: FaceBox
-    quality: Quality
 
 
 class EnrolmentWarning(Message):
     """Something an operator should look at; the face was stored unless the verdict says otherwise."""
 
-    code: Literal["lookalike", "identity_conflict"]
+    code: Literal["lookalike", "identity_conflict", "other_faces"]
     detail: str
     person: str | None = Field(None, description="whom the face resembles; only for keys that may recognise")
     score: float | None = Field(None, description="only for keys with the scope scores:read")
+    boxes: list[FaceBox] | None = Field(None, description="of `other_faces`: the faces that were not taken")
 
 
 class EnrolmentResult(Message):
@@ -58,6 +39,22 @@ class EnrolmentResult(Message):
     quality: Quality | None = None
     warnings: list[EnrolmentWarning] = Field(default_factory=list)
     replaced: str | None = Field(None, description="the person's weakest face, which made room for this one")
+    faces: list[FaceView] = Field(
+        default_factory=list,
+        description="those in the photo when nobody can tell which one is meant, the largest first; a face's place "
+        "in this list, from 0, is what `face` takes",
+    )
+
+
+class VerifiedFrame(Message):
+    """One of several frames by itself; a frame that was not compared because of another has the verdict of all."""
+
+    verdict: Verdict
+    reason: str | None = None
+    box: FaceBox | None = None
+    quality: Quality | None = None
+    liveness: PassiveStatus | None = None
+    score: float | None = Field(None, description="only for keys with the scope scores:read")
 
 
 class VerificationResult(Message):
@@ -69,8 +66,20 @@ class VerificationResult(Message):
     threshold: float = Field(description="least cosine similarity that counts as a match")
     calibration: str | None = Field(None, description="id of the gallery's calibration that set the threshold")
     score: float | None = Field(None, description="cosine similarity; only for keys with the scope scores:read")
+    matched_face: str | None = Field(
+        None, description="id of the person's most similar face; only for keys with the scope scores:read"
+    )
     person: str | None = None
-    face: FaceView | None = None
+    face: FaceView | None = Field(None, description="the one that was compared; of several frames, that of the best")
+    faces: list[FaceView] = Field(
+        default_factory=list,
+        description="those in the photo when nobody can tell which one is meant, the largest first; a face's place "
+        "in this list, from 0, is what `face` takes",
+    )
+    frames: list[VerifiedFrame] = Field(
+        default_factory=list, description="what each of several frames says by itself, in their order"
+    )
+    warnings: list[EnrolmentWarning] = Field(default_factory=list)
     liveness: PassiveStatus | None = Field(None, description="whether the face is a living person's; null: not asked")
     decision: Decision | None = Field(None, description="whether the gallery's rules let this person pass, now, here")
     denial: Denial | None = Field(None, description="why the decision is `denied`")
@@ -84,10 +93,19 @@ class ComparisonResult(Message):
     score: float | None = None
     face_a: FaceView | None = None
     face_b: FaceView | None = None
+    faces_a: list[FaceView] = Field(
+        default_factory=list,
+        description="those in image_a when nobody can tell which one is meant, the largest first; a face's place in "
+        "this list, from 0, is what `face_a` takes",
+    )
+    faces_b: list[FaceView] = Field(default_factory=list, description="the same of image_b")
+    warnings: list[EnrolmentWarning] = Field(default_factory=list)
 
 
 class Candidate(Message):
     person: str
+    name: str | None = Field(None, description="the person's, as it is now")
+    external_id: str | None = Field(None, description="the person's, as it is now")
     score: float | None = None
 
 
@@ -99,6 +117,11 @@ class RecognisedFace(Message):
     box: FaceBox
     quality: Quality
     person: str | None = None
+    name: str | None = Field(None, description="the person's, as it is now")
+    external_id: str | None = Field(None, description="the person's, as it is now")
+    matched_face: str | None = Field(
+        None, description="id of the person's most similar face; only for keys with the scope scores:read"
+    )
     liveness: PassiveStatus | None = Field(None, description="whether the face is a living person's; null: not asked")
     score: float | None = None
     candidates: list[Candidate] = Field(default_factory=list, description="only for keys with the scope scores:read")
@@ -106,14 +129,36 @@ class RecognisedFace(Message):
     denial: Denial | None = Field(None, description="why the decision is `denied`")
 
 
+class RecognisedFrame(Message):
+    """One of several frames by itself; a frame that was not searched because of another has the verdict of all."""
+
+    verdict: Verdict
+    reason: str | None = None
+    box: FaceBox | None = None
+    quality: Quality | None = None
+    person: str | None = None
+    liveness: PassiveStatus | None = None
+    score: float | None = Field(None, description="only for keys with the scope scores:read")
+
+
 class RecognitionResult(Message):
-    verdict: Verdict = Field(description="that of the largest face, or no_face")
+    verdict: Verdict = Field(description="that of the largest face, or no_face; of several frames, that of all")
     person: str | None = Field(None, description="who the largest face is, when recognised")
+    name: str | None = Field(None, description="the person's, as it is now")
+    external_id: str | None = Field(None, description="the person's, as it is now")
     policy: str
     threshold: float
     calibration: str | None = Field(None, description="id of the gallery's calibration that set the threshold")
     persons: int = Field(description="K, the number of people searched; the threshold follows it")
-    faces: list[RecognisedFace]
+    faces: list[RecognisedFace] = Field(
+        description="at most `max_faces`, the largest first; of several frames the one person's, as the best shows it"
+    )
+    faces_found: int | None = Field(
+        None, description="how many faces the photo has, also those beyond `max_faces`; null with several frames"
+    )
+    frames: list[RecognisedFrame] = Field(
+        default_factory=list, description="what each of several frames says by itself, in their order"
+    )
     decision: Decision | None = Field(None, description="that of the largest face")
     denial: Denial | None = Field(None, description="why the decision is `denied`")
     reason: str | None = Field(None, description="the same in words")
@@ -143,7 +188,8 @@ class DetectedFace(Message):
 class DetectionResult(Message):
     width: int = Field(description="of the upright image, px")
     height: int
-    faces: list[DetectedFace] = Field(description="the largest first")
+    faces: list[DetectedFace] = Field(description="at most `max_faces`, the largest first")
+    faces_found: int | None = Field(None, description="how many there are, also those beyond `max_faces`")
 
 
 class FileProblem(Message):

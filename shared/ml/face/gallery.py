@@ -26,7 +26,7 @@ Embedding = npt.NDArray[np.float32]
 
 
 def fuse(probe: Embedding, templates: Embedding) -> float:
-    """One person's score for a (D,) probe and his (n, D) templates, n ≥ 1, all unit vectors.
+    """One person's score for a (D,) probe and his (n, D) templates, n ≥ 1, all unit vectors (or a mean of such).
 
     The same number that a search gives him.
     """
@@ -81,9 +81,17 @@ class GalleryMatrix:
             self._table.remove(face)
         return len(faces)
 
+    def closest(self, person: str, probe: Embedding) -> str | None:
+        """Which of a person's faces is most similar to a (D,) probe; None when there is no such person."""
+        faces = sorted(self._table.faces_of.get(person, ()))
+        if not faces:
+            return None
+        rows = self._table.rows[[self._table.row_of[face] for face in faces]].astype(np.float32)
+        return faces[int(np.argmax(rows @ probe))]
+
     @torch.inference_mode()
     def search(self, probes: Embedding, top_k: int) -> list[list[Candidate]]:
-        """For each of (B, D) unit vectors the `top_k` most similar people, the best first."""
+        """For each of (B, D) unit vectors, or means of such, the `top_k` most similar people, the best first."""
         if not len(self) or not len(probes):
             return [[] for _ in probes]
         self._flush()

@@ -14,12 +14,13 @@ import numpy.typing as npt
 from shared import images
 from shared.errors import InvalidInput
 from shared.images import ImageLimits
-from shared.ml.face import quality, verification
+from shared.ml.face import quality
 from shared.ml.face.detector import DetectedFace, FaceDetector, Image
 from shared.ml.face.face_set import FaceSet
 from shared.ml.face.model import Aligned, FaceModel
 from shared.ml.face.people import FileProblem, Photo, PhotoCollection
 from shared.ml.face.refinement import refine
+from shared.ml.face.subjects import PhotoSubject, subject_of
 from shared.ml.face.verification import Verdict
 from shared.processors import processors
 
@@ -98,11 +99,11 @@ class PhotoReader:
         if self.rule is FaceRule.CENTRAL and faces:
             middle = np.array([image.shape[1], image.shape[0]]) / 2
             return min(faces, key=lambda face: float(np.linalg.norm(face.landmarks.mean(axis=0) - middle)))
-        chosen = verification.one_face(faces)
-        if isinstance(chosen, DetectedFace):
-            return chosen
-        several = chosen is Verdict.MULTIPLE_FACES
-        return f"{chosen}: {'several of similar size' if several else 'none was found'}"
+        found = subject_of(image, faces)
+        if isinstance(found, PhotoSubject):
+            return found.face
+        several = found.verdict is Verdict.MULTIPLE_FACES
+        return f"{found.verdict}: {'several may be meant' if several else 'none was found'}"
 
     def _look_safely(self, photo: Photo) -> Aligned | str:
         try:

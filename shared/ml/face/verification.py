@@ -1,4 +1,4 @@
-"""Decisions: which face is meant, whether two are one person (1:1), who somebody is (1:K).
+"""Decisions: whether two faces are one person (1:1), who somebody is (1:K).
 
 Scores are cosine similarities of unit embeddings; with d² = ‖f(a) − f(b)‖² = 2 − 2 cos a threshold on one is
 a threshold on the other. A threshold is never a bare number here: it belongs to a named profile, a promise
@@ -10,7 +10,7 @@ Pure Python: the gateway imports this module, and must not load torch or numpy w
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple
 
 from shared.errors import UnknownPolicy
 from shared.ml.face.catalogue import DEFAULT_MODEL, OperatingCurve
@@ -170,25 +170,3 @@ def identify_faces(
         decided[face] = identify(free, profile, persons=persons)
         waiting.append(face)
     return decided
-
-
-class _HasArea(Protocol):
-    @property
-    def area(self) -> float: ...
-
-
-_Face = TypeVar("_Face", bound=_HasArea)
-
-# A second face this large, as a part of the largest one's area, may be the one that is meant: it stands at
-# most 1.4 times as far from the camera. Smaller ones are people in the background.
-COMPARABLE_AREA = 0.5
-
-
-def one_face(faces: Sequence[_Face]) -> _Face | Verdict:
-    """The largest face, or why there is no face to speak of: no_face or multiple_faces."""
-    if not faces:
-        return Verdict.NO_FACE
-    largest, *others = sorted(faces, key=lambda face: face.area, reverse=True)
-    if others and others[0].area >= COMPARABLE_AREA * largest.area:
-        return Verdict.MULTIPLE_FACES
-    return largest

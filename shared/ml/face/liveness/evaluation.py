@@ -19,13 +19,13 @@ from pydantic import BaseModel, ConfigDict
 from shared import images
 from shared.errors import InvalidDataset, InvalidImage
 from shared.images import ImageLimits
-from shared.ml.face import verification
 from shared.ml.face.detector import FaceDetector, Image
 from shared.ml.face.evaluation.intervals import clopper_pearson
 from shared.ml.face.evaluation.markdown import escape, rate
 from shared.ml.face.evaluation.report import Rate
 from shared.ml.face.liveness.passive import PassiveLiveness, PassiveProfile
 from shared.ml.face.people import FileProblem, Photo, PhotoCollection
+from shared.ml.face.subjects import NoSubject, subject_of
 from shared.ml.face.verification import Verdict
 
 BONA_FIDE = "bona_fide"
@@ -71,17 +71,17 @@ Score = Callable[[bytes], float | str]  # file -> score in [0, 1], or why there 
 
 
 def file_scorer(detector: FaceDetector, network: PassiveLiveness, limits: ImageLimits) -> Score:
-    """As the service looks at a photo: one face, the largest."""
+    """As the service looks at a photo: at its subject."""
 
     def score(data: bytes) -> float | str:
         try:
             image: Image = np.asarray(images.decode(data, limits), dtype=np.uint8)
         except InvalidImage as error:
             return str(error)
-        face = verification.one_face(detector.detect(image))
-        if isinstance(face, Verdict):
-            return "no face" if face is Verdict.NO_FACE else "several faces of similar size"
-        return network.score(image, face.box)
+        found = subject_of(image, detector.detect(image))
+        if isinstance(found, NoSubject):
+            return "no face" if found.verdict is Verdict.NO_FACE else "several faces that may be meant"
+        return network.score(image, found.face.box)
 
     return score
 

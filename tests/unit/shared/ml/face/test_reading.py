@@ -66,7 +66,7 @@ def test_faces_come_in_the_order_of_the_photos_and_refusals_file_by_file(reader:
     assert found["x/text.jpg"].startswith("unsupported_image:")
     assert found["x/blank.png"] == "no_face: none was found"
     assert found["x/secret.jpg"] == "cannot be read: Permission denied"
-    assert found["x/group.jpg"] == "multiple_faces: several of similar size"
+    assert found["x/group.jpg"] == "multiple_faces: several may be meant"
     assert all("\n" not in reason for reason in found.values())
 
 

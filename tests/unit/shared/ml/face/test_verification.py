@@ -1,6 +1,5 @@
 import subprocess
 import sys
-from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
@@ -9,7 +8,6 @@ from hypothesis import strategies as st
 from shared.errors import UnknownPolicy
 from shared.ml.face.catalogue import CATALOGUE, DEFAULT_MODEL, ModelCard, OperatingCurve, OperatingPoint
 from shared.ml.face.verification import (
-    COMPARABLE_AREA,
     DEFAULT_IDENTIFICATION,
     DEFAULT_VERIFICATION,
     VERIFICATION_POLICIES,
@@ -18,16 +16,9 @@ from shared.ml.face.verification import (
     identification_profile,
     identify,
     identify_faces,
-    one_face,
     verification_profile,
     verify,
 )
-
-
-@dataclass(frozen=True)
-class Face:
-    area: float
-
 
 DEFAULT = identification_profile(DEFAULT_IDENTIFICATION)
 
@@ -164,19 +155,6 @@ def test_a_loser_takes_the_next_person_from_whoever_resembles_him_less() -> None
 def test_however_faces_compete_each_person_is_given_once(faces: list[list[Candidate]]) -> None:
     named = [one.person for one in identify_faces(faces, DEFAULT, persons=4) if one.person]
     assert len(named) == len(set(named))
-
-
-def test_no_faces_are_no_face() -> None:
-    assert one_face([]) is Verdict.NO_FACE
-
-
-def test_the_largest_face_is_meant_whatever_the_order() -> None:
-    largest = Face(100.0)
-    assert one_face([Face(10.0), largest, Face(100 * COMPARABLE_AREA - 1)]) is largest
-
-
-def test_a_second_face_of_comparable_size_is_one_too_many() -> None:
-    assert one_face([Face(100 * COMPARABLE_AREA), Face(100.0)]) is Verdict.MULTIPLE_FACES
 
 
 def test_importing_the_decisions_loads_neither_torch_nor_numpy() -> None:
