@@ -12,9 +12,10 @@ from pathlib import PurePosixPath
 from typing import BinaryIO, Protocol, cast
 
 from shared.errors import EmptyImage, ImageTooLarge, InvalidArchive, LikenessError
+from shared.images.formats import ACCEPTED, SUFFIXES
 
-PHOTO_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".webp"})
-NO_PHOTO = "is not a JPEG, PNG or WebP file by its name"
+PHOTO_SUFFIXES = SUFFIXES
+NO_PHOTO = f"is not a {ACCEPTED} file by its name"
 TWICE = "is in the archive twice: the first one is used"
 
 

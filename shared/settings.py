@@ -90,8 +90,11 @@ class AuthSettings(_Section):
 class LimitSettings(_Section):
     body_bytes: int = Field(64 * 2**20, gt=0, description="largest request body")
     image_bytes: int = Field(12 * 2**20, gt=0, description="largest image file")
-    image_pixels: int = Field(50_000_000, gt=0, description="most pixels an image may decode to")
-    image_side: int = Field(12_000, gt=0, description="longest side of an image, px")
+    image_pixels: int = Field(50 * 2**20, gt=0, description="most pixels an image may decode to")
+    jpeg_pixels: int = Field(
+        200_000_000, gt=0, description="most pixels of a JPEG that is not progressive: it is scaled down while decoded"
+    )
+    image_side: int = Field(16_384, gt=0, description="longest side of an image, px")
     image_min_side: int = Field(16, gt=0, description="shortest side of an image, px")
     fast_side: int = Field(4096, gt=0, description="longest side of a fast stylisation, px")
     fine_side: int = Field(4096, gt=0, description="longest side of a fine stylisation, px")
@@ -119,6 +122,7 @@ class LimitSettings(_Section):
             max_pixels=self.image_pixels,
             max_side=self.image_side,
             min_side=self.image_min_side,
+            max_jpeg_pixels=self.jpeg_pixels,
         )
 
 

@@ -28,7 +28,7 @@ from workers.face_models import Embedding, ServedModel
 from workers.models import weights_supply
 from workers.services import Services
 
-Pixels = npt.NDArray[np.uint8]  # (H, W, 3) RGB
+Pixels = npt.NDArray[np.uint8]  # (H, W, 3) RGB; of a very large photo at a half or a quarter
 
 DETECTOR = Model(name=weights.YUNET.name, digest=weights.YUNET.digest)
 NO_FACE = "No face was found: send a photo that shows the whole face from the front."
@@ -67,6 +67,20 @@ class Crowd(NamedTuple):
 
     faces: list[Face | Refusal]
     found: int
+
+
+@dataclass(frozen=True, eq=False)
+class _Photo:
+    """A photo as it is looked at; `scale` makes its coordinates those of the file, which is `size` (w, h) px."""
+
+    pixels: Pixels
+    scale: int
+    size: tuple[int, int]
+
+    def box(self, face: DetectedFace) -> FaceBox:
+        """Where a face is in the file, px."""
+        x, y, width, height = (self.scale * side for side in face.box)
+        return FaceBox(x=x, y=y, width=width, height=height)
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,7 +140,7 @@ class FaceReader:
         """
         data = self._store.get(key)
         with self._looking:
-            image = self._decode(data)
+            image = self._decode(data).pixels
             found = subject_of(image, self.detector.detect(image))
             return image, self._refined(image, found.face) if isinstance(found, PhotoSubject) else found.verdict
 
@@ -138,9 +152,9 @@ class FaceReader:
         """
         data = self._store.get(key)
         with self._looking:
-            image = self._decode(data)
-            found = self.detector.detect(image, thorough=thorough)
-            seen = [self._assess(image, self._refined(image, face), [model]) for face in found[:max_faces]]
+            photo = self._decode(data)
+            found = self.detector.detect(photo.pixels, thorough=thorough)
+            seen = [self._assess(photo, self._refined(photo.pixels, face), [model]) for face in found[:max_faces]]
         return Crowd(_embed(seen, [model]), len(found))
 
     def detect(self, key: str, *, thorough: bool, max_faces: int) -> DetectionResult:
@@ -151,33 +165,37 @@ class FaceReader:
         """
         data = self._store.get(key)
         with self._looking:
-            image = self._decode(data)
-            found = self.detector.detect(image, thorough=thorough)
-            faces = [_detected(image, self._refined(image, face)) for face in found[:max_faces]]
-        return DetectionResult(width=image.shape[1], height=image.shape[0], faces=faces, faces_found=len(found))
+            photo = self._decode(data)
+            found = self.detector.detect(photo.pixels, thorough=thorough)
+            faces = [_detected(photo, self._refined(photo.pixels, face)) for face in found[:max_faces]]
+        width, height = photo.size
+        return DetectionResult(width=width, height=height, faces=faces, faces_found=len(found))
 
     def _seen(
         self, key: str, models: Sequence[ServedModel], choice: FaceChoice | None, *, thorough: bool = False
     ) -> "_Seen | Refusal":
         data = self._store.get(key)
         with self._looking:
-            image = self._decode(data)
+            photo = self._decode(data)
+            image = photo.pixels
             found = self.detector.detect(image, thorough=thorough)
-            subject = subject_of(image, found) if choice is None else _chosen(found, choice)
+            subject = subject_of(image, found) if choice is None else _chosen(photo, found, choice)
             if isinstance(subject, Refusal):
                 return subject
             if isinstance(subject, NoSubject):
-                return _unclear(subject, len(found))
-            seen = self._assess(image, self._refined(image, subject.face), models)
-            return replace(seen, others=tuple(_box(face) for face in subject.others))
+                return _unclear(photo, subject, len(found))
+            seen = self._assess(photo, self._refined(image, subject.face), models)
+            return replace(seen, others=tuple(map(photo.box, subject.others)))
 
-    def _decode(self, data: bytes) -> Pixels:
-        return np.asarray(images.decode(data, self._limits))
+    def _decode(self, data: bytes) -> _Photo:
+        decoded = images.decode_with_alpha(data, self._limits)
+        return _Photo(np.asarray(decoded.opaque), decoded.scale, decoded.size)
 
-    def _assess(self, image: Pixels, face: DetectedFace, models: Sequence[ServedModel]) -> _Seen:
+    def _assess(self, photo: _Photo, face: DetectedFace, models: Sequence[ServedModel]) -> _Seen:
+        image = photo.pixels
         aligned = [model.network.align(image, face.landmarks) for model in models]
         measured = quality.assess(face, aligned[0][0], frame=(image.shape[0], image.shape[1]))
-        view = FaceView(box=_box(face), quality=_quality(measured))
+        view = FaceView(box=photo.box(face), quality=_quality(measured))
         refusal = None if measured.passed else Refusal(Verdict.LOW_QUALITY, _advice(measured), view)
         return _Seen(face, aligned, view, crops(image, face.box), refusal)
 
@@ -185,12 +203,12 @@ class FaceReader:
         return refine(self.detector.look, image, face)
 
 
-def _chosen(found: Sequence[DetectedFace], choice: FaceChoice) -> PhotoSubject | Refusal:
+def _chosen(photo: _Photo, found: Sequence[DetectedFace], choice: FaceChoice) -> PhotoSubject | Refusal:
     """The face that a request means."""
     number = choice.face
     if choice.box is not None:
-        box = choice.box
-        number = chosen_face([face.box for face in found], (box.x, box.y, box.width, box.height))
+        places = [(one.x, one.y, one.width, one.height) for one in (*map(photo.box, found), choice.box)]
+        number = chosen_face(places[:-1], places[-1])
     if number is not None and number < len(found):
         return PhotoSubject(found[number])
     match len(found):
@@ -203,18 +221,19 @@ def _chosen(found: Sequence[DetectedFace], choice: FaceChoice) -> PhotoSubject |
     return Refusal(Verdict.NO_FACE, reason)
 
 
-def _unclear(found: NoSubject, count: int) -> Refusal:
+def _unclear(photo: _Photo, found: NoSubject, count: int) -> Refusal:
     if found.verdict is Verdict.NO_FACE:
         return Refusal(Verdict.NO_FACE, NO_FACE)
-    views = tuple(FaceView(box=_box(one.face), quality=_quality(one.quality)) for one in found.faces)
+    views = tuple(FaceView(box=photo.box(one.face), quality=_quality(one.quality)) for one in found.faces)
     return Refusal(Verdict.MULTIPLE_FACES, SEVERAL.format(count=count) + WHICH, faces=views)
 
 
-def _detected(image: Pixels, face: DetectedFace) -> schemas.DetectedFace:
+def _detected(photo: _Photo, face: DetectedFace) -> schemas.DetectedFace:
+    image = photo.pixels
     measured = quality.assess(face, align(image, face.landmarks), frame=(image.shape[0], image.shape[1]))
-    right_eye, left_eye, nose, mouth_right, mouth_left = ((float(x), float(y)) for x, y in face.landmarks)
+    right_eye, left_eye, nose, mouth_right, mouth_left = ((float(x), float(y)) for x, y in photo.scale * face.landmarks)
     return schemas.DetectedFace(
-        box=_box(face),
+        box=photo.box(face),
         landmarks=schemas.Landmarks(
             right_eye=right_eye, left_eye=left_eye, nose=nose, mouth_right=mouth_right, mouth_left=mouth_left
         ),
@@ -225,11 +244,6 @@ def _detected(image: Pixels, face: DetectedFace) -> schemas.DetectedFace:
         pitch=measured.pitch,
         roll=measured.roll,
     )
-
-
-def _box(face: DetectedFace) -> FaceBox:
-    x, y, width, height = face.box
-    return FaceBox(x=x, y=y, width=width, height=height)
 
 
 def _quality(measured: FaceQuality) -> Quality:

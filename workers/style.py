@@ -12,13 +12,12 @@ from torch import Tensor
 
 from shared import images
 from shared.errors import NeedsTooMuchMemory
-from shared.images import ImageFormat, ImageLimits
+from shared.images import ImageFormat, ImageLimits, Provenance
 from shared.ml.style import colours, memory, options
 from shared.ml.style.memory import TILE
 from shared.ml.style.optimisation import StyleImage
 from shared.ml.style.options import Colours, Preset
 from shared.ml.style.pixels import fit, resize, to_image
-from shared.provenance import Provenance
 from shared.queue import Task
 from shared.schemas import (
     FineOptions,
@@ -131,7 +130,8 @@ class StyleWorker:
             held.report(Progress(done=0, total=1, stage="waiting for memory"))
 
         height, width = fit(*images.measure(files[payload.content_key], self._limits), payload.size)
-        needed = max(memory_bytes(payload, width, height), decoding_bytes(files, self._limits))
+        decoding = decoding_bytes(files, self._limits, side=payload.size)
+        needed = max(memory_bytes(payload, width, height), decoding)
         try:
             # what is resident is there once for all of them
             with self._gate.inside(needed - memory.RESIDENT, waiting=waiting):

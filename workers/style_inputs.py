@@ -57,13 +57,13 @@ def fetch_inputs(payload: StylizationPayload, fetch: Callable[[str], bytes]) -> 
     return {key: fetch(key) for key in dict.fromkeys(keys) if key is not None}
 
 
-def decoding_bytes(files: Mapping[str, bytes], limits: ImageLimits) -> int:
-    """The peak of `read_inputs`: the files, and the largest picture while it is decoded.
+def decoding_bytes(files: Mapping[str, bytes], limits: ImageLimits, *, side: int = 0) -> int:
+    """The peak of `read_inputs`: the files, and the largest picture while it is decoded for an output of `side` px.
 
     Raises:
         InvalidImage: the header of one says that it is none, or too large.
     """
-    largest = max(width * height for width, height in (images.measure(data, limits) for data in files.values()))
+    largest = max(images.decoded_pixels(data, limits, side=side) for data in files.values())
     return memory.RESIDENT + DECODING * largest + sum(map(len, files.values()))
 
 
@@ -73,11 +73,11 @@ def read_inputs(payload: StylizationPayload, files: Mapping[str, bytes], limits:
     Raises:
         InvalidImage: one is damaged, or a mask leaves nothing to paint.
     """
-    image, alpha = images.decode_with_alpha(files[payload.content_key], limits)
-    height, width = fit(image.width, image.height, payload.size)
-    content = _scaled(image, height, width)
-    alpha = alpha and alpha.resize((width, height))
-    del image
+    decoded = images.decode_with_alpha(files[payload.content_key], limits, side=payload.size)
+    height, width = fit(*decoded.size, payload.size)
+    content = _scaled(decoded.image, height, width)
+    alpha = decoded.alpha and decoded.alpha.resize((width, height))
+    del decoded
 
     def mask(key: str | None) -> Tensor | None:
         return None if key is None else _mask(files[key], limits, (height, width))
@@ -89,7 +89,7 @@ def read_inputs(payload: StylizationPayload, files: Mapping[str, bytes], limits:
         if given.key is None:
             return StylePicture(given.look or "", None, given.weight, where)
         data = files[given.key]
-        decoded = images.decode(data, limits)
+        decoded = images.decode(data, limits, side=payload.size)
         if payload.mode is StyleMode.FINE:
             size = _style_size(decoded, payload.size, height * width)
         else:  # the network sees a square: the aspect ratio does not count
@@ -100,7 +100,9 @@ def read_inputs(payload: StylizationPayload, files: Mapping[str, bytes], limits:
     if keep is not None and bool((keep == 1).all()):
         raise InvalidImage("`keep` is white everywhere: nothing is left to paint. Paint black what may change.")
     styles = [style(number, given) for number, given in enumerate(payload.styles, start=1)]
-    init = None if payload.init_key is None else _scaled(images.decode(files[payload.init_key], limits), height, width)
+    init = None
+    if payload.init_key is not None:
+        init = _scaled(images.decode(files[payload.init_key], limits, side=payload.size), height, width)
     return StyleInputs(content, alpha, styles, keep, init)
 
 
@@ -115,10 +117,10 @@ def _scaled(image: Image.Image, height: int, width: int) -> Tensor:
 
 def _mask(data: bytes, limits: ImageLimits, size: tuple[int, int]) -> Tensor:
     """A mask as (1, 1, height, width) in [0, 1]; what is transparent is black. White stays 1 exactly."""
-    image, alpha = images.decode_with_alpha(data, limits)
-    grey = image.convert("L")
-    if alpha is not None:
-        grey = ImageChops.multiply(grey, alpha)
+    decoded = images.decode_with_alpha(data, limits, side=max(size))
+    grey = decoded.image.convert("L")
+    if decoded.alpha is not None:
+        grey = ImageChops.multiply(grey, decoded.alpha)
     return _scaled(grey, *size)[:, :1]
 
 

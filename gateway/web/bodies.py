@@ -23,6 +23,7 @@ from gateway.web.expectations import expectation, located
 from gateway.web.memory_budget import reckon_body
 from gateway.web.references import NOT_BASE64, REFERENCE, File, in_memory, in_memory_or_store
 from shared.errors import InvalidField, InvalidInput
+from shared.images.formats import ACCEPTED
 from shared.schemas import ID_PATTERN, Id
 
 JSON = "application/json"
@@ -84,7 +85,7 @@ IMAGE_SCHEMA = {
     "type": "string",
     "contentEncoding": "base64",
     "contentMediaType": "image/*",
-    "description": f"JPEG, PNG or WebP: a file part, or base64 in JSON (a data URL is understood), {OR_REFERENCE}",
+    "description": f"{ACCEPTED}: a file part, or base64 in JSON (a data URL is understood), {OR_REFERENCE}",
 }
 _Image = Annotated[bytes, BeforeValidator(in_memory(lambda limits: limits.image_bytes)), WithJsonSchema(IMAGE_SCHEMA)]
 ImageFile = Annotated[_Image, FILE]

@@ -8,6 +8,7 @@ from typing import Any
 
 from shared.archives import PHOTO_SUFFIXES, FileProblem
 from shared.errors import InvalidArchive, InvalidField
+from shared.images.formats import ACCEPTED
 
 MANIFEST = "manifest.jsonl"
 
@@ -48,7 +49,7 @@ def find_trials(folder: Path, sources: Sources, manifest: Path | None = None) ->
         manifest = folder / MANIFEST
     named = list(_listed(manifest, folder, sources) if manifest else _found(folder))
     if not named:
-        raise InvalidArchive(f"{manifest or folder} names no results: JPEG, PNG or WebP files are needed.")
+        raise InvalidArchive(f"{manifest or folder} names no results: {ACCEPTED} files are needed.")
     trials, problems = [], []
     for result, content, style in named:
         default_content, default_style = sources.of(result)

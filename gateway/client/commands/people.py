@@ -20,6 +20,7 @@ from gateway.client.options import EnrolmentOptions, PersonFields
 from gateway.client.style_documents import Batch
 from shared.archives import PHOTO_SUFFIXES
 from shared.errors import InvalidField
+from shared.images.formats import ACCEPTED
 
 TAKEN = {"enrolled", "already_enrolled"}
 
@@ -270,7 +271,7 @@ def photos_of(folder: Path) -> list[Path]:
     """The photos of a folder with a folder per person."""
     found = sorted(path for path in folder.glob("*/*") if path.suffix.lower() in PHOTO_SUFFIXES)
     if not found:
-        raise InvalidField(f"{folder} holds no photos: it needs a folder of JPEG, PNG or WebP files per person.")
+        raise InvalidField(f"{folder} holds no photos: it needs a folder of {ACCEPTED} files per person.")
     return found
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from shared.archives import PHOTO_SUFFIXES
 from shared.errors import InvalidField
+from shared.images.formats import ACCEPTED
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def find_photos(named: Sequence[str], suffix: str, folder: Path) -> list[Photo]:
             for file, relative in _below(path, pictures):
                 found.setdefault(file.resolve(), (str(relative), parent.name))
     if not found:
-        raise InvalidField(f"No JPEG, PNG or WebP files in {', '.join(named)}.")
+        raise InvalidField(f"No {ACCEPTED} files in {', '.join(named)}.")
     photos = [Photo(file, output) for file, output in _outputs(found, suffix).items()]
     for photo in photos:
         target = pictures / photo.output

@@ -8,6 +8,7 @@ import typer
 from gateway.client.commands import output as printed
 from gateway.client.commands.session import Session, online
 from gateway.client.style_documents import Style
+from shared.images.formats import ACCEPTED
 
 StyleId = Annotated[str, typer.Argument(metavar="STYLE", help="id of a style")]
 
@@ -38,7 +39,7 @@ def list_styles(
 def add_style(
     session: Session,
     style: StyleId,
-    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help="JPEG, PNG or WebP, at least 64 px a side")],
+    picture: Annotated[Path, typer.Argument(metavar="PICTURE", help=f"{ACCEPTED}, at least 64 px a side")],
     title: Annotated[str | None, typer.Option(help="default: its id")] = None,
     artist: Annotated[str | None, typer.Option(help="whose work it is")] = None,
     year: Annotated[str | None, typer.Option(help="such as 1890, or c. 1830")] = None,

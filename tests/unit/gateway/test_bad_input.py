@@ -57,11 +57,11 @@ def refused(answer: TestResponse, status: int, code: str, *words: str) -> None:
 
 PICTURES = {
     "empty": (b"", 422, "empty_image", "0 bytes"),
-    "text named .jpg": (b"I am no picture", 415, "unsupported_image", "JPEG, PNG or WebP"),
-    "gif": (picture("GIF"), 415, "unsupported_image", "JPEG, PNG or WebP"),
+    "text named .jpg": (b"I am no picture", 415, "unsupported_image", "text, not a picture"),
+    "tiff": (picture("TIFF"), 415, "unsupported_image", "a TIFF"),
     "truncated jpeg": (picture("JPEG", (900, 700))[:8000], 422, "corrupt_image", "truncated"),
     "truncated png": (picture()[:200], 422, "corrupt_image", "truncated"),
-    "decompression bomb": (bomb(), 413, "image_too_large", "50,000,000"),
+    "decompression bomb": (bomb(), 413, "image_too_large", "52,428,800"),
     "too many bytes": (picture("BMP") + bytes(1_000_000), 413, "image_too_large", "1,000,000"),
     "too small": (picture(size=(15, 40)), 422, "image_too_small", "16"),
 }

@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
 def test_it_writes_a_report_and_lists_what_gave_no_answer(folder: Path, tmp_path: Path) -> None:
     done = CliRunner().invoke(app, [str(folder), "-o", str(tmp_path / "out"), "--weights-dir", str(WEIGHTS)])
     assert done.exit_code == 0, done.output
-    assert "left out: print/broken.jpg: The file is not" in done.output
+    assert "left out: print/broken.jpg: The file is text" in done.output
     assert "The attack that passes most often is print: APCER 100.00%" in done.output
     report = json.loads((tmp_path / "out" / "liveness.json").read_text())
     assert report["bona_fide"]["error"]["errors"] == 0

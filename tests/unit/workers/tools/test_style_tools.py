@@ -44,7 +44,7 @@ def test_results_are_measured_and_what_cannot_be_is_named(
     given = ("--content", results / "a-same.png", "--style", WAVE, "--size", 64, "--device", "cpu")
     assert run(monkeypatch, "evaluate-style", results, *given, "-o", output) == 0
     said = capsys.readouterr()
-    assert "left out: c-[broken].jpg: The file is not a JPEG, PNG or WebP image." in said.err
+    assert "left out: c-[broken].jpg: The file is text, not a picture; " in said.err
     assert "a-same.png" in said.out
     report = json.loads((output / "report.json").read_text())
     same, grey = report["results"]
