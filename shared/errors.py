@@ -10,6 +10,7 @@ LikenessError
 │   │   ├── ImageTooSmall
 │   │   └── NeedsTooMuchMemory  to be painted at that size
 │   ├── InvalidArchive      a file that should be a ZIP of people's photos is none, or is too large inside
+│   ├── UnclearPerson       whose photo a file of an archive is cannot be told by its folders
 │   ├── InvalidExport       a file that should be a gallery's export is damaged, incomplete or of another kind
 │   ├── InvalidErasureLog   a file that should be an erasure log is not one of this tenant's
 │   ├── InvalidField
@@ -115,6 +116,10 @@ class NeedsTooMuchMemory(InvalidImage):
 
 class InvalidArchive(InvalidInput):
     code = "invalid_archive"
+
+
+class UnclearPerson(InvalidInput):
+    code = "unclear_person"
 
 
 class InvalidExport(InvalidInput):

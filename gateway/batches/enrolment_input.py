@@ -1,15 +1,14 @@
 """Whom a batch is to enrol, and by which photos: the folders of an archive, or the lines of a manifest."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import PurePosixPath
 from typing import Annotated, Any
 
 from pydantic import Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from gateway.batches.files import Read, clean_name, id_of, untaken
+from gateway.batches.files import clean_name, id_of, untaken
 from gateway.batches.input import manifest_lines, place
 from gateway.context import context
 from gateway.errors import InvalidBase64
@@ -17,7 +16,10 @@ from gateway.faces.enrollees import FaceLabel
 from gateway.person_fields import PersonFields
 from gateway.web.bodies import read_json
 from gateway.web.references import REFERENCE, decode_base64, reader
+from shared.archives import NamedFile, Read
 from shared.errors import InvalidField, ObjectNotFound
+from shared.faces.folders import Unclear, people_of
+from shared.file_names import parts_of, shown_name
 from shared.schemas import Id
 from shared.settings import LimitSettings
 
@@ -40,19 +42,33 @@ class EnrolmentLine(PersonFields):
 
 @dataclass(frozen=True)
 class Photo:
-    """One photo of one person. `read` raises InvalidInput, NotFound or Conflict: what is wrong with this photo."""
+    """One photo of one person. `read` raises InvalidInput, NotFound or Conflict: what is wrong with this photo.
+
+    Where it cannot be told whose photo it is, `person` is empty, and `unclear` says why in words that follow its name.
+    """
 
     custom_id: str
     person: str
     read: Read
     name: str | None = None
+    file: str | None = None  # by which it is found among those that were sent
     line: EnrolmentLine | None = None
+    unclear: str | None = None
 
 
-def photos_of(files: Mapping[str, Read]) -> list[Photo]:
-    """Every file of an archive; its person is the folder that it lies in, nobody where it lies in none."""
+def photos_of(files: Sequence[NamedFile]) -> list[Photo]:
+    """Every file of an archive; the folders that it lies in tell its person."""
     taken: dict[str, int] = {}
-    return [Photo(id_of(name, taken), PurePosixPath(name).parent.name, read, name) for name, read in files.items()]
+
+    def photo(file: NamedFile, person: str | Unclear) -> Photo:
+        custom_id = id_of(file.name, taken)
+        match person:
+            case Unclear(reason=reason):
+                return Photo(custom_id, "", file.read, file.shown, file.name, unclear=reason)
+            case _:
+                return Photo(custom_id, person, file.read, file.shown, file.name)
+
+    return list(map(photo, files, people_of([file.parts for file in files])))
 
 
 def read_enrolments(data: bytes, files: Mapping[str, Read] | None, limits: LimitSettings) -> list[Photo]:
@@ -76,12 +92,13 @@ def read_enrolments(data: bytes, files: Mapping[str, Read] | None, limits: Limit
 
 
 def _photo(line: EnrolmentLine, files: Mapping[str, Read] | None, taken: dict[str, int]) -> Photo:
-    name = clean_name(line.image) if files is not None and not line.image.startswith(REFERENCE) else None
+    in_archive = files is not None and not line.image.startswith(REFERENCE)
     return Photo(
         custom_id=line.custom_id or id_of(f"{line.person}.", taken),
         person=line.person,
         read=_reader(line.image, files),
-        name=name,
+        name=shown_name(parts_of(line.image)) if in_archive else None,
+        file=clean_name(line.image) if in_archive else None,
         line=line,
     )
 
@@ -103,6 +120,11 @@ def _decoded(text: str) -> bytes:
 
 def _missing() -> bytes:
     raise ObjectNotFound("There is no such file in the archive.")
+
+
+def names_of(photos: Iterable[Photo]) -> set[str]:
+    """The files that these photos are, by which they were found among those that were sent."""
+    return {photo.file for photo in photos if photo.file is not None}
 
 
 def persons_of(photos: Iterable[Photo]) -> dict[str, list[Photo]]:

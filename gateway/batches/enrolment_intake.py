@@ -20,7 +20,7 @@ from gateway.person_fields import changed, check_for_new, described
 from gateway.uploads import READERS
 from shared import images
 from shared.batches.records import input_key
-from shared.errors import Conflict, InvalidInput, LikenessError, NotFound
+from shared.errors import Conflict, InvalidInput, LikenessError, NotFound, UnclearPerson
 from shared.jobs import NewJob
 from shared.outbox import NewOccurrence
 from shared.schemas import (
@@ -69,8 +69,8 @@ class EnrolmentIntake:
     def _keep(self, number: int, photo: Photo) -> JobError | None:
         """Store a photo; what is wrong with it."""
         try:
-            if not photo.person:
-                raise InvalidId("The photo lies in no folder: put it into one that is named by its person's id.")
+            if photo.unclear:
+                raise UnclearPerson(f"The photo {photo.unclear}, or name it in a `manifest`.")
             if not re.fullmatch(ID_PATTERN, photo.person):
                 raise InvalidId(
                     f"{photo.person!r} cannot be a person's id: 1 to 64 of A-Z a-z 0-9 . _ - are, "
@@ -114,7 +114,7 @@ class EnrolmentIntake:
         self.given.outbox.append(told)
 
     def _item(self, number: int, photo: Photo, found: Found | JobError) -> BatchItem:
-        item = BatchItem(custom_id=photo.custom_id, name=photo.name, person=photo.person)
+        item = BatchItem(custom_id=photo.custom_id, name=photo.name, person=photo.person or None)
         if isinstance(found, JobError):
             return item.model_copy(update={"error": found})
         meant = enrollee(self.gallery, found.person, record_key=found.record_key)

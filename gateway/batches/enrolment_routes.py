@@ -8,9 +8,9 @@ from pydantic import Field, model_validator
 
 from gateway.auth import Scope
 from gateway.batches.acceptance import accept_batch
-from gateway.batches.enrolment_input import photos_of, read_enrolments
+from gateway.batches.enrolment_input import Photo, names_of, photos_of, read_enrolments
 from gateway.batches.enrolment_intake import EnrolmentIntake
-from gateway.batches.files import files_of
+from gateway.batches.files import SentFiles, files_of, nothing_in
 from gateway.batches.results import BatchDocument
 from gateway.context import caller, context, services
 from gateway.faces.enrollees import Stricter
@@ -42,23 +42,31 @@ class NewEnrolments(Body):
 def create_enrolments(gallery: str) -> Response:
     """Enrol many people; what is wrong with one photo is an error of that one.
 
-    Without a manifest every photo of the archive is enrolled, for the person whose id its folder is. People who
-    are not there are created by the first face of theirs that is stored, with what a manifest says of them. Photos
-    are deleted as each one is done.
+    Without a manifest every photo of the archive is enrolled, for the person whose id its folder is; a photo whose
+    person its folders do not tell is refused. Other files are `skipped`, each with its reason. People who are not
+    there are created by the first face of theirs that is stored, with what a manifest says of them. Photos are
+    deleted as each one is done.
     """
     limits = context().settings.limits
     request.max_content_length = limits.batch_bytes
     sent = read_body(NewEnrolments)
-    found = services().galleries.get_gallery(caller().tenant, gallery)
+    into = services().galleries.get_gallery(caller().tenant, gallery)
     with context().uploads.opened_archive(sent.archive) as (archive, most):
-        files = None if archive is None else files_of([], archive, limits, most=most)
-        said = sent.manifest
-        photos = photos_of(files or {}) if said is None else read_enrolments(said, files, limits)
-        if not photos:
-            raise InvalidField("There is no photo in the archive.")
+        found = files_of([], archive, limits, most=most, by_manifest=sent.manifest is not None)
+        photos = _photos(sent, found)
         return accept_batch(
             lambda batch: EnrolmentIntake(
-                services(), caller(), found, batch, limits, device=sent.device, conflicts=sent.conflicts
+                services(), caller(), into, batch, limits, device=sent.device, conflicts=sent.conflicts
             ).items(photos),
+            skipped=found.left_out if sent.manifest is None else found.besides(names_of(photos)),
             gallery=gallery,
         )
+
+
+def _photos(sent: NewEnrolments, found: SentFiles) -> list[Photo]:
+    if sent.manifest is not None:
+        readers = None if sent.archive is None else found.readers
+        return read_enrolments(sent.manifest, readers, context().settings.limits)
+    if not found.files:
+        raise nothing_in(found.left_out, "photo")
+    return photos_of(found.files)

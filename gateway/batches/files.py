@@ -1,107 +1,116 @@
-"""The files that are sent with a batch, by their names, each read when its turn comes.
-
-Names of files are names and nothing else here: no path is ever made of one, and nothing of an archive reaches a
-disk. A member is unpacked into memory when it is read, never beyond the size that the archive declares for it:
-it is read piece by piece, since `ZipFile.read` unpacks all of a bomb before it cuts it off.
-"""
+"""The files that are sent with a batch, by their names, each read when its turn comes; and those that are left out."""
 
 import re
-import stat
-import zipfile
+import unicodedata
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass
 from itertools import count
 from pathlib import PurePosixPath
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
-from shared.archives import open_zip
-from shared.errors import (
-    CorruptImage,
-    ImageTooLarge,
-    InvalidArchive,
-    InvalidField,
-    LikenessError,
-    UnsupportedImage,
-)
+from shared.archives import ArchiveLimits, FileProblem, NamedFile, Read, zip_contents
+from shared.errors import InvalidField, UnsupportedImage
+from shared.file_names import joined, parts_of, why_left_out
 from shared.settings import LimitSettings
 
-NAME_LENGTH = 255
 ID_LENGTH = 56  # leaves room for the number that tells equal names apart
-METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
-LITTER = re.compile(r"(^|/)(__MACOSX/|\.|Thumbs\.db$|desktop\.ini$)")
+NOT_NAMED = "is named by no line of `manifest`"
 
-Read = Callable[[], bytes]
+
+@dataclass(frozen=True)
+class SentFiles:
+    """Every file that was sent is in one of the two."""
+
+    files: tuple[NamedFile, ...]
+    left_out: tuple[FileProblem, ...] = ()
+
+    @property
+    def readers(self) -> dict[str, Read]:
+        """By name; reading one that was left out says why it was."""
+        refused = {problem.file: _refuser(problem) for problem in self.left_out}
+        return refused | {file.name: file.read for file in self.files}
+
+    def besides(self, names: Set[str]) -> list[FileProblem]:
+        """Those that are left out where a manifest names these."""
+        unnamed = [
+            FileProblem(file.shown, why_left_out(file.parts) or NOT_NAMED)
+            for file in self.files
+            if file.name not in names
+        ]
+        told = set(names) - {file.name for file in self.files}  # an item says what is wrong with them
+        others = []
+        for problem in self.left_out:
+            if problem.file in told:
+                told.remove(problem.file)
+            else:
+                others.append(problem)
+        return [*unnamed, *others]
 
 
 def files_of(
-    images: Sequence[tuple[str, bytes]], archive: BinaryIO | None, limits: LimitSettings, *, most: int | None = None
-) -> dict[str, Read]:
-    """Every picture that is sent, by its name: files first, then the members of the ZIP, which stays open for them.
+    images: Sequence[tuple[str, bytes]],
+    archive: BinaryIO | None,
+    limits: LimitSettings,
+    *,
+    most: int | None = None,
+    by_manifest: bool = False,
+) -> SentFiles:
+    """Every picture that is sent: files first, then the members of the ZIP, which stays open for them.
 
     Args:
         images: names and contents.
         archive: a ZIP.
         limits: how many pictures there may be, and how large each.
         most: bytes that the ZIP may hold; as many as a batch's body where nothing else is said.
+        by_manifest: a manifest says which they are; otherwise their names do.
 
     Raises:
         InvalidArchive: it is no ZIP, encrypted, or over a limit.
         InvalidField: two have one name, or there are too many.
     """
-    found: list[tuple[str, Read]] = [(clean_name(name), _giver(data)) for name, data in images]
+    found = [NamedFile(parts_of(name) or ("image",), _giver(data)) for name, data in images]
+    left_out: tuple[FileProblem, ...] = ()
     if archive is not None:
-        found += _members(archive, limits, most or limits.batch_bytes)
-    names = Counter(name for name, _ in found)
+        # folders and litter are entries too
+        inside = ArchiveLimits(2 * limits.batch_items + 100, limits.image_bytes, most or limits.batch_bytes)
+        contents = zip_contents(archive, inside, judge=_anything if by_manifest else why_left_out)
+        found += contents.files
+        left_out = contents.left_out
+    names = Counter(file.name for file in found)
     if twice := [name for name, times in names.items() if times > 1]:
         raise InvalidField(f"Two files are named {twice[0]!r}: give each a name of its own.")
     if len(found) > limits.batch_items:
         raise InvalidField(f"There are {len(found):,} pictures; a batch takes at most {limits.batch_items:,}.")
-    return dict(found)
+    return SentFiles(tuple(found), left_out)
+
+
+def clean_name(name: str) -> str:
+    """By which a file that was sent is found."""
+    return joined(parts_of(name)) or "image"
+
+
+def nothing_in(left_out: Sequence[FileProblem], kind: str) -> InvalidField:
+    """That an archive holds none of that kind, and what was found instead."""
+    if not left_out:
+        return InvalidField(f"There is no {kind} in the archive.")
+    told = f" {len(left_out):,} files were left out, the first: {left_out[0].file} {left_out[0].reason}."
+    return InvalidField(f"There is no {kind} in the archive.{told}")
+
+
+def _anything(_: object) -> None:
+    return None
 
 
 def _giver(data: bytes) -> Read:
     return lambda: data
 
 
-def _members(file: BinaryIO, limits: LimitSettings, most: int) -> list[tuple[str, Read]]:
-    archive = open_zip(file, 2 * limits.batch_items + 100)  # folders and litter are entries too
-    entries = [entry for entry in archive.infolist() if not _is_litter(entry)]
-    total = sum(entry.file_size for entry in entries)
-    if total > most:
-        raise InvalidArchive(f"The archive unpacks to {total:,} bytes; at most {most:,} are accepted.")
-    if any(entry.flag_bits & 1 for entry in entries):
-        raise InvalidArchive("The archive is encrypted: send one without a password.")
-    return [(clean_name(entry.filename), _reader(archive, entry, limits.image_bytes)) for entry in entries]
-
-
-def _is_litter(entry: zipfile.ZipInfo) -> bool:
-    """Folders, links, what has no name, and what file managers leave behind."""
-    is_link = stat.S_ISLNK(entry.external_attr >> 16)
-    return not entry.filename or entry.is_dir() or is_link or LITTER.search(entry.filename) is not None
-
-
-def _reader(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> Read:
-    def read() -> bytes:
-        if (size := max(entry.file_size, entry.compress_size)) > most:
-            raise ImageTooLarge(f"The image has {size:,} bytes; at most {most:,} are accepted.")
-        if entry.compress_type not in METHODS:
-            raise UnsupportedImage("It is packed in a way that is not supported: store or deflate it.")
-        try:
-            with archive.open(entry) as packed:
-                return packed.read(entry.file_size + 1)  # beyond its end, where the checksum is compared
-        except LikenessError:  # of the object store that the archive lies in
-            raise
-        except Exception as error:  # noqa: BLE001 - decompressors raise many types on damaged data
-            raise CorruptImage(f"The archive's entry cannot be unpacked ({type(error).__name__}).") from None
+def _refuser(problem: FileProblem) -> Callable[[], NoReturn]:
+    def read() -> NoReturn:
+        raise UnsupportedImage(f"The file {problem.reason}.")
 
     return read
-
-
-def clean_name(name: str) -> str:
-    """A name to show and to be found by: no root, no "..", no control characters."""
-    parts = (part for part in PurePosixPath(name.replace("\\", "/")).parts if part not in {"/", ".."})
-    printable = "".join(letter for letter in "/".join(parts) if letter.isprintable())
-    return printable[-NAME_LENGTH:] or "image"
 
 
 def untaken(base: str, taken: dict[str, int]) -> str:
@@ -121,6 +130,11 @@ def untaken(base: str, taken: dict[str, int]) -> str:
 
 def id_of(name: str, taken: dict[str, int]) -> str:
     """An id made of a file's name, different from those that are taken."""
-    stem = str(PurePosixPath(name).with_suffix("")) if PurePosixPath(name).name else name
-    base = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("._-")[:ID_LENGTH] or "image"
-    return untaken(base, taken)
+    plain = "".join(one for one in unicodedata.normalize("NFKD", stem_of(name)) if not unicodedata.combining(one))
+    base = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("._-")[-ID_LENGTH:].lstrip("._-")  # names differ at their ends
+    return untaken(base or "image", taken)
+
+
+def stem_of(name: str) -> str:
+    """A file's path without its suffix."""
+    return str(PurePosixPath(name).with_suffix("")) if PurePosixPath(name).name else name

@@ -57,7 +57,7 @@ class Wanted:
 
 
 def wanted_of(names: Iterable[str]) -> list[Wanted]:
-    """Every file, under an id made of its name."""
+    """Every file that was sent, under an id made of its name."""
     taken: dict[str, int] = {}
     return [Wanted(id_of(name, taken), name) for name in names]
 

@@ -13,15 +13,17 @@ from dataclasses import dataclass
 from functools import cache
 
 from gateway import style_options
-from gateway.batches.files import Read
+from gateway.batches.files import stem_of
 from gateway.batches.input import StoredImage, Wanted
 from gateway.errors import UploadDamaged, UploadIncomplete, UploadTooLarge
 from gateway.style_choice import ChosenStyles, StyleChoice, choose
 from gateway.style_options import StyleOptions
 from gateway.uploads import READERS, Uploads
 from shared import images
+from shared.archives import Read
 from shared.batches.records import input_key
 from shared.errors import InvalidField, InvalidImage, NotFound, ObjectNotFound, StyleNotFound
+from shared.file_names import parts_of, shown_name
 from shared.jobs import JobStore
 from shared.schemas import (
     BatchItem,
@@ -107,14 +109,14 @@ class Intake:
 
         def make(one: Wanted, painting: Painting) -> BatchItem:
             name = one.image if isinstance(one.image, str) else None
+            item = _item(one, name)
             try:
                 key, sides = sent(name) if name is not None else stored(self._stored_key(one.image))
                 payload = self._payload(sides, key, painting)
             except (InvalidImage, NotFound, *OF_UPLOADS) as error:
-                problem = JobError(code=error.code, detail=str(error))
-                return BatchItem(custom_id=one.custom_id, name=name, error=problem)
+                return item.model_copy(update={"error": JobError(code=error.code, detail=str(error))})
             owns = name is not None and uses[name] == 1
-            return BatchItem(custom_id=one.custom_id, name=name, payload=payload, owns_input=owns)
+            return item.model_copy(update={"payload": payload, "owns_input": owns})
 
         with ThreadPoolExecutor(READERS) as pool:
             return list(pool.map(make, wanted, paintings))
@@ -157,6 +159,12 @@ class Intake:
             return self.store.get(key)
         except ObjectNotFound:
             raise ObjectNotFound("There is no such picture in the object store, or it is kept no longer.") from None
+
+
+def _item(one: Wanted, name: str | None) -> BatchItem:
+    """A picture that no manifest gives an id keeps its path in the results."""
+    shown = None if name is None else shown_name(parts_of(name))
+    return BatchItem(custom_id=one.custom_id, name=shown, output=stem_of(shown) if shown and one.line is None else None)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """What is told of a batch: itself, its items, the manifest of its results, and a ZIP of them."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
@@ -16,10 +16,12 @@ from shared.schemas import (
     Batch,
     BatchKind,
     BatchStatus,
+    EnrolmentWarning,
     ItemEnrolment,
     ItemOutcome,
     ItemStatus,
     JobError,
+    SkippedFile,
     StylizedImage,
 )
 from shared.storage.store import ObjectStore, image_key
@@ -57,6 +59,8 @@ class BatchDocument(Document):
     finished_at: datetime | None
     counts: BatchCounts
     warnings: int = Field(description="items with warnings, whatever became of them")
+    skipped_count: int = Field(description="files that were sent and are no items")
+    skipped: list[SkippedFile] = Field(description="the first hundred of them, hidden ones last, each with its reason")
     eta_seconds: float | None = Field(description="estimated time to the end; null when nothing is known")
     links: BatchLinks
 
@@ -75,6 +79,7 @@ class ItemDocument(Document):
     job: str | None = Field(description="the job that ended it; readable for a day")
     image: StylizedImage | None = Field(description="of a stylisation that succeeded")
     enrolment: ItemEnrolment | None = optional("what came of a photo that a worker looked at, enrolled or not")
+    warnings: tuple[EnrolmentWarning, ...] | None = optional("of an enrolment, such as a face like somebody else's")
     error: JobError | None = Field(description="when it failed; the code of a photo that was refused is its verdict")
 
 
@@ -107,6 +112,8 @@ def batch_document(batch: Batch) -> BatchDocument:
             cancelled=batch.cancelled,
         ),
         warnings=batch.warned,
+        skipped_count=batch.skipped_count,
+        skipped=list(batch.skipped),
         eta_seconds=batch.eta_seconds,
         links=BatchLinks(
             self=url,
@@ -135,6 +142,7 @@ def item_document(batch: Batch, number: int, entry: Entry) -> ItemDocument:
         job=outcome.job,
         image=image,
         enrolment=outcome.enrolment,
+        warnings=outcome.enrolment.warnings if outcome.enrolment else None,
         error=outcome.error,
     )
 
@@ -147,6 +155,12 @@ def items(
         yield item_document(batch, number, (item, outcome if tell_lookalikes else _discreet(outcome)))
 
 
+def pictures(batches: BatchStore, batch: Batch) -> Iterator[tuple[ItemDocument, str]]:
+    """Every item of a batch of pictures, and the path that its picture should have among the results."""
+    for number, (item, outcome) in batches.entries(batch):
+        yield item_document(batch, number, (item, outcome)), item.output or item.custom_id
+
+
 def _discreet(outcome: ItemOutcome) -> ItemOutcome:
     told = outcome.enrolment
     if told is None:
@@ -155,23 +169,24 @@ def _discreet(outcome: ItemOutcome) -> ItemOutcome:
     return outcome.model_copy(update={"enrolment": told.model_copy(update={"warnings": warnings})})
 
 
-def manifest(kind: BatchKind, found: Iterable[ItemDocument]) -> Iterator[str]:
-    """A line of JSON per item."""
-    return (_line(kind, item) for item in found)
+def manifest(batch: Batch, found: Iterable[ItemDocument]) -> Iterator[str]:
+    """A line of JSON per item, then one for each file that was skipped and is listed."""
+    yield from (_line(batch.kind, item) for item in found)
+    yield from (_line_of_skipped(batch.kind, file) for file in batch.skipped)
 
 
-def archive(store: ObjectStore, batch: Batch, found: Iterable[ItemDocument]) -> Iterator[bytes]:
+def archive(store: ObjectStore, batch: Batch, found: Sequence[tuple[ItemDocument, str]]) -> Iterator[bytes]:
     """A ZIP of the pictures and a manifest that names each one's file, made while it is sent.
 
     One picture at a time is in memory. One that is kept no longer is left out, and has no file in the manifest.
     """
     packed = ZipStream(compress_type=ZIP_STORED)  # pictures are compressed already
     lines = []
-    taken: dict[str, int] = {}  # ids may differ in case only, which not every disk tells apart
-    for item in found:
+    taken = _taken(path for _, path in found)
+    for item, path in found:
         file = None
         if item.image is not None and item.job is not None:
-            file = f"{untaken(item.custom_id, taken)}.{PurePosixPath(item.image.media_type).name}"
+            file = f"{untaken(path, taken)}.{PurePosixPath(item.image.media_type).name}"
             try:
                 data = store.get(image_key(batch.tenant, item.job, item.image.media_type))
             except ObjectNotFound:
@@ -180,8 +195,18 @@ def archive(store: ObjectStore, batch: Batch, found: Iterable[ItemDocument]) -> 
                 packed.add(data, file)
                 yield from packed.all_files()
         lines.append(_line(batch.kind, item, file=file))
+    lines += (_line_of_skipped(batch.kind, skipped, file=None) for skipped in batch.skipped)
     packed.add("".join(lines).encode(), MANIFEST)
     yield from packed.finalize()
+
+
+def _taken(paths: Iterable[str]) -> dict[str, int]:
+    """Those of folders, for `untaken`, also of one that is named like a picture: no picture may have its name.
+
+    Names may differ in case only, which not every disk tells apart.
+    """
+    folders = {folder for path in paths for folder in PurePosixPath(path).parents}
+    return {str(name).casefold(): 2 for folder in folders if folder.name for name in (folder, folder.with_suffix(""))}
 
 
 def _line(kind: BatchKind, item: ItemDocument, **more: str | None) -> str:
@@ -190,10 +215,28 @@ def _line(kind: BatchKind, item: ItemDocument, **more: str | None) -> str:
         "name": item.name,
         "status": item.status.value,
         "job": item.job,
-        **(_enrolled(item) if kind is BatchKind.ENROLMENT else _painted(item.image)),
+        **(_enrolled(item.person, item.enrolment) if kind is BatchKind.ENROLMENT else _painted(item.image)),
         "error": item.error.model_dump() if item.error else None,
         **more,
     }
+    return _json_line(said)
+
+
+def _line_of_skipped(kind: BatchKind, skipped: SkippedFile, **more: str | None) -> str:
+    """With the members of every line."""
+    said = {
+        "custom_id": None,
+        "name": skipped.name,
+        "status": "skipped",
+        "job": None,
+        **(_enrolled(None, None) if kind is BatchKind.ENROLMENT else _painted(None)),
+        "error": {"code": "skipped", "detail": f"The file {skipped.reason}."},
+        **more,
+    }
+    return _json_line(said)
+
+
+def _json_line(said: Mapping[str, object]) -> str:
     return json.dumps(said, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
@@ -206,10 +249,9 @@ def _painted(image: StylizedImage | None) -> dict[str, object]:
     }
 
 
-def _enrolled(item: ItemDocument) -> dict[str, object]:
-    told = item.enrolment
+def _enrolled(person: str | None, told: ItemEnrolment | None) -> dict[str, object]:
     return {
-        "person": item.person,
+        "person": person,
         "verdict": told.verdict.value if told else None,
         "face": told.face if told else None,
         "warnings": [warning.model_dump(include={"code", "person"}) for warning in told.warnings] if told else [],

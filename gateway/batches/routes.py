@@ -9,7 +9,7 @@ from pydantic import Field, WithJsonSchema, model_validator
 
 from gateway.auth import PAINTING, Scope
 from gateway.batches.acceptance import accept_batch
-from gateway.batches.files import Read, files_of
+from gateway.batches.files import SentFiles, files_of, nothing_in
 from gateway.batches.input import Wanted, read_manifest, wanted_of
 from gateway.batches.intake import Choice, Intake
 from gateway.batches.results import (
@@ -21,6 +21,7 @@ from gateway.batches.results import (
     batch_document,
     items,
     manifest,
+    pictures,
 )
 from gateway.context import caller, context, services
 from gateway.style_options import StyleOptions
@@ -31,6 +32,7 @@ from gateway.web.operations import Operation, operation
 from gateway.web.paging import TimePage, read_page
 from gateway.web.references import REFERENCE, reader
 from gateway.web.responses import document
+from shared.archives import Read
 from shared.errors import InvalidField, ObjectNotFound
 from shared.schemas import Batch, BatchItem, BatchKind, ItemStatus
 from shared.settings import LimitSettings
@@ -75,22 +77,24 @@ class ItemPage(Body):
 def create_batch() -> Response:
     """Paint many pictures; what is wrong with one of them is an error of that one.
 
-    Without a manifest every file that is sent is painted.
+    Without a manifest every picture that is sent is painted. Other files are `skipped`, each with its reason.
     """
     limits = context().settings.limits
     request.max_content_length = limits.batch_bytes
     request.max_form_parts = limits.batch_items + OTHER_PARTS
     sent = read_body(NewBatch)
     with context().uploads.opened_archive(sent.archive) as (archive, most):
-        files = files_of(list(zip(_names(sent), sent.images, strict=True)), archive, limits, most=most)
-        wanted = _wanted(sent, files)
-        files |= _uploads_of(wanted, limits)
+        images = list(zip(_names(sent), sent.images, strict=True))
+        found = files_of(images, archive, limits, most=most, by_manifest=sent.manifest is not None)
+        wanted = _wanted(sent, found)
+        readers = found.readers | _uploads_of(wanted, limits)
 
         def take_in(batch_id: str) -> list[BatchItem]:
             intake = Intake(caller().tenant, batch_id, services().store, services().jobs, limits)
-            return intake.items(wanted, intake.paintings(sent, wanted, context().uploads), files)
+            return intake.items(wanted, intake.paintings(sent, wanted, context().uploads), readers)
 
-        return accept_batch(take_in)
+        named = {one.image for one in wanted if isinstance(one.image, str)}
+        return accept_batch(take_in, skipped=found.left_out if sent.manifest is None else found.besides(named))
 
 
 @blueprint.get("")
@@ -174,7 +178,7 @@ def list_items(batch: str) -> Response:
 def get_manifest(batch: str) -> Response:
     """What became of each item, a line of JSON per item."""
     found = _find(batch)
-    return Response("".join(manifest(found.kind, _items(found))), content_type=JSON_LINES)
+    return Response("".join(manifest(found, _items(found))), content_type=JSON_LINES)
 
 
 @blueprint.get("/<id:batch>/results.zip")
@@ -182,7 +186,7 @@ def get_manifest(batch: str) -> Response:
 def get_results(batch: str) -> Response:
     """A ZIP of the pictures that are done, with a manifest of all items."""
     found = _find_pictures(batch)
-    known = list(_items(found))  # before the answer begins: later an error could not be told
+    known = list(pictures(services().batches, found))  # before the answer begins: later an error could not be told
     headers = {"Content-Disposition": f'attachment; filename="{found.id}.zip"'}
     return Response(archive(services().store, found, known), content_type=ZIP, headers=headers)
 
@@ -235,12 +239,10 @@ def _uploads_of(wanted: Iterable[Wanted], limits: LimitSettings) -> dict[str, Re
     return {reference: reader(reference, "image", limits.image_bytes) for reference in sorted(named)}
 
 
-def _wanted(sent: NewBatch, files: Iterable[str]) -> list[Wanted]:
-    if sent.manifest is None:
-        found = wanted_of(files)
-    else:
+def _wanted(sent: NewBatch, found: SentFiles) -> list[Wanted]:
+    if sent.manifest is not None:
         given = sent.model_dump(mode="json", include=set(StyleOptions.model_fields), exclude_unset=True)
-        found = read_manifest(sent.manifest, given, context().settings.limits)
-    if not found:
-        raise InvalidField("There is no picture in the archive.")
-    return found
+        return read_manifest(sent.manifest, given, context().settings.limits)
+    if not found.files:
+        raise nothing_in(found.left_out, "picture")
+    return wanted_of(file.name for file in found.files)

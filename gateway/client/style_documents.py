@@ -60,6 +60,13 @@ class Style(TypedDict):
     links: dict[str, str]
 
 
+class SkippedFile(TypedDict):
+    """A file that was sent with a batch and is no item of it."""
+
+    name: str
+    reason: str
+
+
 class BatchCounts(TypedDict):
     total: int
     queued: int
@@ -76,6 +83,8 @@ class Batch(TypedDict):
     status: str
     counts: BatchCounts
     warnings: int
+    skipped_count: int
+    skipped: list[SkippedFile]
     created_at: str
     started_at: str | None
     finished_at: str | None
@@ -104,3 +113,4 @@ class BatchItem(TypedDict):
     error: Problem | None
     person: NotRequired[str]
     enrolment: NotRequired[ItemEnrolment]
+    warnings: NotRequired[list[EnrolmentWarning]]

@@ -4,12 +4,13 @@ The items keep their numbers, so that a batch that is under way goes on: an item
 him gone, and one that is not handed out yet has nothing left to do.
 """
 
+import re
 from collections.abc import Callable, Iterator, Set
 
 from shared.batches.records import BatchStore
 from shared.erasures.eraser import Subject
 from shared.errors import ObjectNotFound, PersonChanged
-from shared.schemas import Batch, BatchItem, BatchKind, EnrolmentPayload, ItemOutcome, JobError
+from shared.schemas import Batch, BatchItem, BatchKind, EnrolmentPayload, ItemOutcome, JobError, SkippedFile
 from shared.storage.store import ObjectStore
 
 ERASED = JobError(code=PersonChanged.code, detail="The person was erased.")
@@ -55,12 +56,16 @@ class BatchPeople:
                 self._store.delete(item.input_key)
             if key := _record_key(item):
                 self._store.delete(key)
+        if not late:
+            self._batches.change_skipped(batch, lambda file: _skipped_without(subject.person, file))
         self._batches.change_outcomes(batch, _outcome_without("" if late else subject.person, his.keys() | before))
         return len(his)
 
 
 def _is_his(item: BatchItem, subject: Subject, *, late: bool) -> bool:
     """Also an item that was wrong: it names him, though it means no person that was ever there."""
+    if item.person is None and not late:
+        return any(_names(text, subject.person) for text in (item.name, item.error.detail if item.error else ""))
     if item.person != subject.person:
         return False
     if isinstance(item.payload, EnrolmentPayload):
@@ -72,6 +77,15 @@ def _record_key(item: BatchItem) -> str | None:
     """Where that lies which the batch says of somebody who was not there."""
     new = item.payload.new_person if isinstance(item.payload, EnrolmentPayload) else None
     return new.record_key if new else None
+
+
+def _skipped_without(person: str, file: SkippedFile) -> SkippedFile:
+    return file.model_copy(update={"name": "erased"}) if _names(file.name, person) else file
+
+
+def _names(text: str | None, person: str) -> bool:
+    """Whether a folder of that name is in a path, or in a message that quotes paths."""
+    return person in re.split(r"[/`]", text or "")
 
 
 def _outcome_without(person: str, his: Set[int]) -> Callable[[int, ItemOutcome], ItemOutcome]:

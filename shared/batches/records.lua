@@ -4,7 +4,8 @@
 --   batch:{id}           hash  tenant, kind, gallery, state, total, next (the first item not handed out), done, failed, cancelled,
 --                              warned (items with warnings),
 --                              created_at, started_at, finished_at, pace (s from one item's end to the next), last,
---                              revised (how often its items were written anew)
+--                              revised (how often its items were written anew), skipped_count and skipped (files that
+--                              were sent and are no items, the first of them as JSON)
 --   batch-flight:{id}    hash  number of an item whose job should exist -> how often it had to be begun anew
 --   batch-outcomes:{id}  hash  number of an item -> what became of it, until the batch is finished
 --   batch-events:{id}    stream  how it went on, the last thousand events, until a day after its end
@@ -136,6 +137,13 @@ function operations.over() return over() and 1 or 0 end
 -- Its items were written anew: whoever has read them reads them again.
 function operations.revise()
   return field('state') and redis.call('HINCRBY', record, 'revised', 1) or 0
+end
+
+-- Write anew which files were no items, unless somebody else did meanwhile.
+function operations.skip(former, changed)
+  if field('skipped') ~= former then return 0 end
+  set('skipped', changed)
+  return 1
 end
 
 -- Forget a batch whose items are gone.

@@ -23,11 +23,22 @@ from shared.batches.intakes import BatchIntakes
 from shared.errors import BatchFinished, BatchNotFound, ObjectNotFound, QueueUnavailable
 from shared.event_streams import entries_of
 from shared.outbox import MOST_ENTRIES
-from shared.schemas import Batch, BatchEvent, BatchItem, BatchKind, BatchStatus, ItemOutcome, ItemStatus, Message
+from shared.schemas import (
+    Batch,
+    BatchEvent,
+    BatchItem,
+    BatchKind,
+    BatchStatus,
+    ItemOutcome,
+    ItemStatus,
+    Message,
+    SkippedFile,
+)
 from shared.storage.store import ObjectStore, batch_folder
 
 LEASE_MS = 10_000  # a feeder silent for so long has lost its batch
 BLOCK_MS = 2000  # one blocking read; shorter than the client's socket timeout
+MOST_SKIPPED = 100  # files that are listed with their reasons
 PAGE = 500  # outcomes or records read from Redis at a time
 COUNTERS = {ItemStatus.SUCCEEDED: "done", ItemStatus.FAILED: "failed", ItemStatus.CANCELLED: "cancelled"}
 NOT_DONE = ItemOutcome(status=ItemStatus.CANCELLED)
@@ -66,15 +77,24 @@ class BatchStore:
     # --- the gateway's side ---
 
     def create(
-        self, tenant: str, batch_id: str, items: Sequence[BatchItem], *, actor: str = "", gallery: str | None = None
+        self,
+        tenant: str,
+        batch_id: str,
+        items: Sequence[BatchItem],
+        skipped: Sequence[SkippedFile] = (),
+        *,
+        actor: str = "",
+        gallery: str | None = None,
     ) -> Batch:
         """Accept a batch: its items first, then its record. Its inputs are stored already.
 
-        With a `gallery` its items are enrolments there, without one stylisations. `actor` is the key that asked.
+        With a `gallery` its items are enrolments there, without one stylisations. `actor` is the key that asked,
+        `skipped` are files that were sent and are no items: how many there are is kept, and the first of them.
         """
         self._store.put(self._items_key(tenant, batch_id), _lines(items), "application/jsonl")
         kind = ("kind", BatchKind.ENROLMENT.value, "gallery", gallery) if gallery else ()
-        self._run(batch_id, "create", tenant, len(items), self._retention, "actor", actor, *kind)
+        left = ("skipped_count", len(skipped), "skipped", _skipped(skipped[:MOST_SKIPPED])) if skipped else ()
+        self._run(batch_id, "create", tenant, len(items), self._retention, "actor", actor, *kind, *left)
         return self.get(tenant, batch_id)
 
     def get(self, tenant: str, batch_id: str) -> Batch:
@@ -157,6 +177,15 @@ class BatchStore:
 
         with suppress(ObjectNotFound):  # it is not finished
             self._store.update(self._outcomes_key(batch), changed)
+
+    def change_skipped(self, batch: Batch, change: Callable[[SkippedFile], SkippedFile]) -> None:
+        """Write anew which files were no items: only an erasure does that, and others may at the same time."""
+        while True:
+            latest = next(iter(self._records([batch.id])), None)
+            if latest is None or (changed := tuple(map(change, latest.skipped))) == latest.skipped:
+                return
+            if self._run(batch.id, "skip", _skipped(latest.skipped), _skipped(changed)):
+                return
 
     # --- the feeding side ---
 
@@ -281,8 +310,13 @@ def _batch(record: Mapping[str, str], running: int) -> Batch:
     status = BatchStatus(record["state"])
     if status is BatchStatus.RUNNING and "started_at" not in record:
         status = BatchStatus.QUEUED
-    known = {name: record[name] for name in Batch.model_fields if name in record}
+    known: dict[str, Any] = {name: record[name] for name in Batch.model_fields if name in record}
+    known["skipped"] = json.loads(record.get("skipped", "[]"))
     return Batch.model_validate({**known, "status": status, "running": running}, strict=False)
+
+
+def _skipped(files: Sequence[SkippedFile]) -> str:
+    return json.dumps([file.model_dump() for file in files])
 
 
 def _line(message: Message) -> str:

@@ -12,6 +12,7 @@ from shared.schemas.batches import (
     ItemEnrolment,
     ItemOutcome,
     ItemStatus,
+    SkippedFile,
 )
 from shared.schemas.choices import LivenessRequirement, LivenessState, PassiveStatus, Priority, StyleMode
 from shared.schemas.faces import FaceBox, FaceChoice, FaceView, Quality
@@ -184,6 +185,7 @@ __all__ = [
     "RegistrationPayload",
     "RegistrationResult",
     "Result",
+    "SkippedFile",
     "StyleCosts",
     "StyleInput",
     "StyleMode",

@@ -46,6 +46,7 @@ class BatchItem(Message):
 
     custom_id: Id
     name: str | None = None  # the file's own
+    output: str | None = None  # its picture's path among the results, without a suffix; None: its id is
     person: str | None = None  # who is to be enrolled, as the batch said it
     payload: StylizationPayload | EnrolmentPayload | None = None
     owns_input: bool = False  # no other item uses its picture: it is deleted when this one is done
@@ -59,6 +60,13 @@ class BatchItem(Message):
                 return key
             case None:
                 return None
+
+
+class SkippedFile(Message):
+    """A file that was sent with a batch and is no item of it."""
+
+    name: str
+    reason: str = Field(description="why, in words that follow the name")
 
 
 class ItemEnrolment(Message):
@@ -115,6 +123,8 @@ class Batch(Message):
     failed: int = 0
     cancelled: int = 0
     warned: int = 0  # items with warnings
+    skipped_count: int = 0  # files that were sent and are no items
+    skipped: tuple[SkippedFile, ...] = ()  # the first of them
     created_at: float
     started_at: float | None = None
     finished_at: float | None = None

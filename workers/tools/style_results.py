@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared.archives import PHOTO_SUFFIXES, FileProblem
+from shared.archives import FileProblem
 from shared.errors import InvalidArchive, InvalidField
-from shared.images.formats import ACCEPTED
+from shared.images.formats import ACCEPTED, SUFFIXES
 
 MANIFEST = "manifest.jsonl"
 
@@ -74,7 +74,7 @@ def pictures_in(folder: Path) -> list[Path]:
     return sorted(
         path
         for path in folder.iterdir()
-        if path.suffix.lower() in PHOTO_SUFFIXES and path.is_file() and not path.name.startswith(".")
+        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
     )
 
 

@@ -18,9 +18,8 @@ from gateway.client.commands.session import GalleryOption, Session, online
 from gateway.client.documents import Face
 from gateway.client.options import EnrolmentOptions, PersonFields
 from gateway.client.style_documents import Batch
-from shared.archives import PHOTO_SUFFIXES
 from shared.errors import InvalidField
-from shared.images.formats import ACCEPTED
+from shared.images.formats import ACCEPTED, SUFFIXES
 
 TAKEN = {"enrolled", "already_enrolled"}
 
@@ -74,7 +73,7 @@ def enrol(  # noqa: PLR0913, PLR0917 - its arguments are the command's options
         batches.report(session, batch if detach else batches.watch(session, batch))
         return
     person, *photos = words
-    if Path(person).suffix.lower() in PHOTO_SUFFIXES and Path(person).is_file():
+    if Path(person).suffix.lower() in SUFFIXES and Path(person).is_file():
         raise InvalidField(f"{person} is a photo: name the person before it.")
     given = {"device": device, "label": label, "conflicts": conflicts, "override": override}
     options = cast("EnrolmentOptions", {name: value for name, value in given.items() if value})
@@ -269,7 +268,7 @@ def zipped(folder: Path) -> Iterator[Path]:
 
 def photos_of(folder: Path) -> list[Path]:
     """The photos of a folder with a folder per person."""
-    found = sorted(path for path in folder.glob("*/*") if path.suffix.lower() in PHOTO_SUFFIXES)
+    found = sorted(path for path in folder.glob("*/*") if path.suffix.lower() in SUFFIXES)
     if not found:
         raise InvalidField(f"{folder} holds no photos: it needs a folder of {ACCEPTED} files per person.")
     return found

@@ -7,9 +7,8 @@ from glob import glob
 from itertools import chain, count
 from pathlib import Path
 
-from shared.archives import PHOTO_SUFFIXES
 from shared.errors import InvalidField
-from shared.images.formats import ACCEPTED
+from shared.images.formats import ACCEPTED, SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ def _below(path: Path, pictures: Path) -> Iterator[tuple[Path, Path]]:
         hidden = any(part.startswith(".") for part in relative.parts)
         if (
             file.is_file()
-            and file.suffix.lower() in PHOTO_SUFFIXES
+            and file.suffix.lower() in SUFFIXES
             and not hidden
             and own.isdisjoint(file.resolve().parents)
         ):

@@ -13,8 +13,8 @@ from gateway.client.commands.painting import Failure, Painter, Standing
 from gateway.client.commands.photos import Photo, find_photos
 from gateway.client.commands.session import Session, online
 from gateway.client.style_documents import Stylization
-from shared.archives import PHOTO_SUFFIXES
 from shared.errors import InvalidField
+from shared.images.formats import SUFFIXES
 
 
 def register(app: typer.Typer) -> None:
@@ -66,7 +66,7 @@ def _chosen(style: str) -> str | Path:
             return path
     except OSError as error:
         raise InvalidField(f"The style {style[:40]!r} cannot be read: {error.strerror}.") from None
-    if "/" in style or path.name != style or path.suffix.lower() in PHOTO_SUFFIXES:
+    if "/" in style or path.name != style or path.suffix.lower() in SUFFIXES:
         raise InvalidField(f"There is no such file: {style!r}. Name a picture, or a style (likeness styles list).")
     return style
 

@@ -1,33 +1,24 @@
 """Pictures to look at, from a file, a folder or a ZIP file: in the order of their names, read one by one."""
 
-import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from functools import partial
+from pathlib import Path
 from typing import BinaryIO
 
 from torch import Tensor
 
 from shared import images
-from shared.archives import (
-    NO_PHOTO,
-    PHOTO_SUFFIXES,
-    TWICE,
-    FileProblem,
-    NamedFile,
-    is_hidden,
-    read_bounded,
-    shown_name,
-    zip_entries,
-)
+from shared.archives import Contents, FileProblem, folder_contents, read_file, zip_contents
 from shared.errors import InvalidArchive, InvalidImage
+from shared.file_names import shown_name
 from shared.images import ImageLimits
 from shared.ml.style.pixels import fit, resize, to_tensor
 
 
 @dataclass(frozen=True)
 class PictureFile:
-    """`read` gives its bytes, or raises InvalidImage, InvalidArchive or OSError."""
+    """`read` gives its bytes, or raises InvalidImage or OSError."""
 
     name: str
     read: Callable[[], bytes]
@@ -40,7 +31,7 @@ class PictureFile:
         """
         try:
             data = self.read()
-        except (OSError, InvalidArchive) as error:
+        except OSError as error:
             raise InvalidImage(f"It cannot be read ({error}).") from None
         pixels = to_tensor(images.decode(data, limits))
         height, width = pixels.shape[2:]
@@ -50,47 +41,23 @@ class PictureFile:
 @dataclass(frozen=True)
 class PictureFiles:
     files: tuple[PictureFile, ...]
-    problems: tuple[FileProblem, ...]  # files that are no pictures by their names
+    problems: tuple[FileProblem, ...]  # files that were left out
 
 
 def in_zip(file: BinaryIO) -> PictureFiles:
     """In any folder of a ZIP file, which must stay open while they are read. Raises InvalidArchive."""
-    return _collected(zip_entries(file))
+    return _collected(zip_contents(file))
 
 
 def in_path(path: Path, *, max_bytes: int) -> PictureFiles:
     """One file, or all in a folder and the folders below it. Raises InvalidArchive: there is none."""
     if path.is_file():
-        return PictureFiles((PictureFile(path.name, _reader(path, max_bytes)),), ())
+        return PictureFiles((PictureFile(path.name, partial(read_file, path, max_bytes)),), ())
     if not path.is_dir():
         raise InvalidArchive(f"There is no {path}: name a picture or a directory of pictures.")
-    return _collected((file.relative_to(path).parts, _reader(file, max_bytes)) for file in _walk(path))
+    return _collected(folder_contents(path, max_bytes))
 
 
-def _walk(root: Path) -> Iterator[Path]:
-    for folder, _, names in os.walk(root):
-        yield from (Path(folder) / name for name in names)
-
-
-def _reader(path: Path, max_bytes: int) -> Callable[[], bytes]:
-    def read() -> bytes:
-        with path.open("rb") as file:
-            return read_bounded(file, max_bytes)
-
-    return read
-
-
-def _collected(named: Iterable[NamedFile]) -> PictureFiles:
-    found: dict[str, PictureFile] = {}
-    problems = []
-    for parts, read in sorted(named, key=lambda entry: entry[0]):
-        if not parts or is_hidden(parts):
-            continue
-        name = shown_name(parts)
-        if PurePosixPath(parts[-1]).suffix.lower() not in PHOTO_SUFFIXES:
-            problems.append(FileProblem(name, NO_PHOTO))
-        elif name in found:
-            problems.append(FileProblem(name, TWICE))
-        else:
-            found[name] = PictureFile(name, read)
-    return PictureFiles(tuple(found.values()), tuple(problems))
+def _collected(found: Contents) -> PictureFiles:
+    files = (PictureFile(shown_name(file.parts), file.read) for file in found.files)
+    return PictureFiles(tuple(sorted(files, key=lambda file: file.name)), found.left_out)

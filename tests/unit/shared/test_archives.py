@@ -1,13 +1,31 @@
-"""Archives from strangers: what a directory may cost before it is known to be one."""
+"""Archives from strangers: what a directory may cost before it is known to be one, and that no file of it vanishes."""
 
 import io
+import os
 import struct
+import warnings
 import zipfile
+import zlib
+from pathlib import Path
 
 import pytest
 
-from shared.archives import ArchiveLimits, open_zip, zip_entries
+from shared.archives import (
+    EMPTY_FOLDER,
+    ENCRYPTED,
+    LINK,
+    LOOP,
+    NOWHERE,
+    SPECIAL,
+    TWICE,
+    ArchiveLimits,
+    FileProblem,
+    folder_contents,
+    open_zip,
+    zip_contents,
+)
 from shared.errors import InvalidArchive, StorageUnavailable
+from shared.file_names import HIDDEN, NO_PHOTO
 
 
 def packed(names: list[str]) -> bytes:
@@ -20,7 +38,7 @@ def packed(names: list[str]) -> bytes:
 
 def test_as_many_entries_as_are_allowed_are_read() -> None:
     data = packed([f"somebody-{number:04}/a-photo-of-{number:04}.jpg" for number in range(1000)])
-    assert len(zip_entries(io.BytesIO(data), ArchiveLimits(max_entries=1000))) == 1000
+    assert len(zip_contents(io.BytesIO(data), ArchiveLimits(max_entries=1000)).files) == 1000
 
 
 def test_a_directory_for_many_times_as_many_is_not_read() -> None:
@@ -49,4 +67,103 @@ def test_a_store_that_cannot_be_reached_is_no_fault_of_the_archive() -> None:
             raise StorageUnavailable("gone")
 
     with pytest.raises(StorageUnavailable):
-        zip_entries(Failing(packed(["a.jpg"])))
+        zip_contents(Failing(packed(["a.jpg"])))
+
+
+def with_entries(*entries: tuple[zipfile.ZipInfo | str, bytes]) -> io.BytesIO:
+    buffer = io.BytesIO()
+    with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w") as archive:
+        warnings.simplefilter("ignore")
+        for entry, data in entries:
+            archive.writestr(entry, data)
+    return buffer
+
+
+def of_kind(name: str, mode: int) -> zipfile.ZipInfo:
+    made = zipfile.ZipInfo(name)
+    made.external_attr = mode << 16
+    return made
+
+
+def test_whatever_is_left_out_of_a_zip_is_listed_with_its_reason() -> None:
+    found = zip_contents(
+        with_entries(
+            (".DS_Store", b"x"),
+            ("ada/1.jpg", b"x"),
+            ("./ada/1.jpg", b"y"),
+            (of_kind("ada/2.jpg", 0o120777), b"/etc/passwd"),
+            (of_kind("ada/3.jpg", 0o010644), b""),
+            ("bob/", b""),
+            ("ada/", b""),
+        )
+    )
+    assert [file.name for file in found.files] == ["ada/1.jpg"]
+    assert [(problem.file, problem.reason) for problem in found.left_out] == [
+        ("ada/1.jpg", TWICE),
+        ("ada/2.jpg", LINK),
+        ("ada/3.jpg", SPECIAL),
+        ("bob/", EMPTY_FOLDER),
+        (".DS_Store", HIDDEN),
+    ]
+    assert found.files[0].read() == b"x"
+
+
+def test_one_encrypted_file_is_left_out_and_an_encrypted_archive_is_refused() -> None:
+    data = bytearray(packed(["a.jpg", "b.jpg"]))
+    first = data.index(b"PK\x01\x02")
+    data[first + 8] |= 1
+    assert zip_contents(io.BytesIO(bytes(data))).left_out == (FileProblem("a.jpg", ENCRYPTED),)
+    data[data.index(b"PK\x01\x02", first + 1) + 8] |= 1
+    with pytest.raises(InvalidArchive, match="encrypted"):
+        zip_contents(io.BytesIO(bytes(data)))
+
+
+def entry_named(raw: bytes, *, extra: bytes = b"") -> io.BytesIO:
+    """A ZIP of one file, whose name is these bytes without a word about their encoding."""
+    made = zipfile.ZipInfo("X" * len(raw))
+    made.extra = extra
+    return io.BytesIO(with_entries((made, b"x")).getvalue().replace(b"X" * len(raw), raw))
+
+
+def test_a_name_in_utf_8_is_read_whether_its_archiver_says_so_or_not() -> None:
+    name = "Köln/写真.jpg"
+    for archive in (with_entries((name, b"x")), entry_named(name.encode())):
+        (file,) = zip_contents(archive).files
+        assert (file.name, file.read()) == (name, b"x")
+
+
+def test_a_name_in_an_old_code_page_is_read() -> None:
+    (file,) = zip_contents(entry_named("Köln.jpg".encode("cp437"))).files
+    assert file.name == "Köln.jpg"
+
+
+def test_a_name_that_is_given_in_unicode_beside_another_is_taken() -> None:
+    raw, name = b"K?ln.jpg", "Köln.jpg".encode()
+    content = b"\1" + zlib.crc32(raw).to_bytes(4, "little") + name
+    field = struct.pack("<HH", 0x7075, len(content)) + content
+    assert zip_contents(entry_named(raw, extra=field)).files[0].name == "Köln.jpg"
+    stale = field.replace(zlib.crc32(raw).to_bytes(4, "little"), b"\0\0\0\0")
+    assert zip_contents(entry_named(raw, extra=stale)).files[0].name == "K?ln.jpg"
+
+
+def test_whatever_is_left_out_of_a_folder_is_listed_with_its_reason(tmp_path: Path) -> None:
+    for name in ("ada/photos/1.jpg", "ada/notes.txt", ".hidden.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "bob").symlink_to(tmp_path / "ada")
+    (tmp_path / "ada" / "again").symlink_to(tmp_path)
+    (tmp_path / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    (tmp_path / "eve").mkdir()
+    os.mkfifo(tmp_path / "pipe.jpg")
+    found = folder_contents(tmp_path, 10)
+    assert [file.name for file in found.files] == ["ada/photos/1.jpg", "bob/photos/1.jpg"]
+    assert {(problem.file, problem.reason) for problem in found.left_out} == {
+        (".hidden.jpg", HIDDEN),
+        ("ada/again/", LOOP),
+        ("ada/notes.txt", NO_PHOTO),
+        ("bob/again/", LOOP),
+        ("bob/notes.txt", NO_PHOTO),
+        ("eve/", EMPTY_FOLDER),
+        ("gone.jpg", NOWHERE),
+        ("pipe.jpg", SPECIAL),
+    }

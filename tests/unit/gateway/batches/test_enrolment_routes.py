@@ -183,7 +183,7 @@ def test_photos_and_archives_may_be_uploads(api: Api, store: MemoryStore, worker
 WRONG = {
     "no picture": ({"bob/1.jpg": b"no picture"}, "unsupported_image"),
     "empty": ({"bob/1.jpg": b""}, "empty_image"),
-    "no folder": ({"1.jpg": PHOTO}, "invalid_id"),
+    "no folder": ({"1.jpg": PHOTO}, "unclear_person"),
     "no id": ({"Bob & Eve/1.jpg": PHOTO}, "invalid_id"),
     "hidden id": ({"_bob/1.jpg": PHOTO}, "invalid_id"),
     "too small": ({"bob/1.png": picture(size=(10, 10))}, "image_too_small"),
@@ -469,3 +469,89 @@ def test_an_erased_person_is_not_enrolled_by_a_batch_that_was_accepted_before(
     assert (done["counts"]["done"], done["counts"]["failed"]) == (1, 1)
     assert items(api, batch["id"])[0]["error"]["code"] == "person_changed"
     assert api.get("/v1/galleries/staff/persons/ada").status_code == 404
+
+
+# --- whose photo it is, and what is no photo ---
+
+
+def test_people_with_folders_inside_are_not_merged(api: Api, worker: FakeWorker, feeder: Feeder) -> None:
+    files = {f"{person}/photos/1.jpg": PHOTO for person in ("bob", "eve", "kim")}
+    batch = accepted(api.upload(PATH, archive=packed(files)))
+    assert work_off(api, batch["id"], worker, feeder, {})["counts"]["done"] == 3
+    assert [one["person"] for one in items(api, batch["id"])] == ["bob", "eve", "kim"]
+
+
+def test_two_paths_that_would_give_one_person_are_refused_by_name(
+    api: Api, galleries: GalleryStore, worker: FakeWorker, feeder: Feeder
+) -> None:
+    batch = accepted(api.upload(PATH, archive=packed({"sales/john/1.jpg": PHOTO, "it/john/1.jpg": PNG})))
+    assert work_off(api, batch["id"], worker, feeder, {})["status"] == "failed"
+    for item, other in zip(items(api, batch["id"]), ("it/john", "sales/john"), strict=True):
+        assert item["error"]["code"] == "unclear_person"
+        assert f"`{other}` would be the same person" in item["error"]["detail"]
+        assert "`manifest`" in item["error"]["detail"]
+        assert "person" not in item
+    assert [person.id for person in galleries.persons_there("default", "staff")] == ["ada"]
+
+
+def test_names_are_cleaned_before_they_are_judged(api: Api) -> None:
+    files = {"./bob/1.jpg": PHOTO, "x/../eve/1.jpg": PHOTO, "C:\\kim\\1.jpg": PHOTO, "/lee//1.jpg": PHOTO}
+    batch = accepted(api.upload(PATH, archive=packed(files)))
+    assert [one["person"] for one in items(api, batch["id"])] == ["bob", "eve", "kim", "lee"]
+    assert batch["skipped"] == []
+
+
+def test_what_is_left_out_is_told_with_its_reason(api: Api, worker: FakeWorker, feeder: Feeder) -> None:
+    files = {"__MACOSX/bob/._1.jpg": b"x", "bob/notes.txt": b"x", "bob/1.jpg": PHOTO, "eve/more.zip": b"x"}
+    batch = accepted(api.upload(PATH, archive=packed(files)))
+    assert batch["skipped_count"] == 3
+    assert batch["skipped"] == [
+        {"name": "bob/notes.txt", "reason": "is no photo by its name"},
+        {"name": "eve/more.zip", "reason": "is an archive itself: unpack it first"},
+        {"name": "__MACOSX/bob/._1.jpg", "reason": "is hidden, or was left behind by a file manager"},
+    ]
+    assert work_off(api, batch["id"], worker, feeder, {})["skipped"] == batch["skipped"]
+    told = [json.loads(line) for line in api.get(f"/v1/batches/{batch['id']}/manifest").text.splitlines()]
+    assert [(one["name"], one["status"]) for one in told][:2] == [
+        ("bob/1.jpg", "succeeded"),
+        ("bob/notes.txt", "skipped"),
+    ]
+    assert len({tuple(sorted(one)) for one in told}) == 1, "every line has the same members"
+
+
+def test_a_picture_of_another_kind_is_an_error_of_its_item_and_not_skipped(api: Api) -> None:
+    batch = accepted(api.upload(PATH, archive=packed({"bob/1.cr2": b"II*\0raw"})))
+    assert (batch["counts"]["total"], batch["skipped_count"]) == (1, 0)
+
+
+def test_a_file_that_the_manifest_does_not_name_is_skipped(api: Api) -> None:
+    said = lines({"person": "bob", "image": "1"})
+    batch = accepted(api.upload(PATH, archive=packed({"1": PHOTO, "2.jpg": PHOTO}), manifest=said))
+    assert batch["counts"]["total"] == 1
+    assert batch["skipped"] == [{"name": "2.jpg", "reason": "is named by no line of `manifest`"}]
+
+
+def test_an_archive_without_photos_is_refused_and_says_what_is_in_it(api: Api) -> None:
+    refused(
+        api.upload(PATH, archive=packed({"a.txt": b"x", ".b": b"x"})), 422, "invalid_field", "2 files", "a.txt is no"
+    )
+
+
+def test_an_erasure_takes_a_person_out_of_what_was_skipped_or_unclear(api: Api) -> None:
+    files = {"ada/notes.txt": b"x", "sales/ada/1.jpg": PHOTO, "it/ada/1.jpg": PHOTO, "it/2.jpg": PHOTO, "b.txt": b"x"}
+    batch = accepted(api.upload(PATH, archive=packed(files)))
+    assert api.delete("/v1/galleries/staff/persons/ada").status_code == 200
+    assert "ada" not in api.get(f"/v1/batches/{batch['id']}/items").text
+    assert "ada" not in api.get(f"/v1/batches/{batch['id']}/manifest").text
+    found = api.get(f"/v1/batches/{batch['id']}").get_json()
+    assert [one["name"] for one in found["skipped"]] == ["erased", "b.txt"]
+
+
+def test_an_item_tells_its_warnings(api: Api, make_api: MakeApi, worker: FakeWorker, feeder: Feeder) -> None:
+    batch = accepted(api.upload(PATH, archive=packed({"twin/1.jpg": PHOTO, "bob/1.jpg": PHOTO})))
+    done = work_off(api, batch["id"], worker, feeder, {"twin": refusing(Verdict.LOOKALIKE, LOOKALIKE)})
+    assert done["warnings"] == 1
+    twin, bob = items(api, batch["id"])
+    assert ([one["code"] for one in twin["warnings"]], bob["warnings"]) == (["lookalike"], [])
+    [seen, _] = items(make_api(scopes={Scope.ENROL}), batch["id"])
+    assert seen["warnings"][0]["person"] is None

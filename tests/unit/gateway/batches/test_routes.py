@@ -478,3 +478,65 @@ def test_a_picture_that_many_lines_name_is_stored_once(
     assert batch["counts"]["total"] == 40
     # Of those that are read at the same time each may find that it is not there yet.
     assert 1 <= put.count(input_key("default", batch["id"], "0")) <= READERS
+
+
+# --- names ---
+
+
+def test_names_are_cleaned_and_what_is_left_out_is_listed(api: Api) -> None:
+    files = {"./a.jpg": PHOTO, "../../evil.jpg": PHOTO, "b.png": PNG, "b.png/../b.png": PNG, "readme.md": b"x"}
+    batch = accepted(send(api, archive=packed(files)))
+    assert [one["name"] for one in items(api, batch["id"])] == ["a.jpg", "evil.jpg", "b.png"]
+    assert batch["skipped_count"] == 2
+    assert [one["name"] for one in batch["skipped"]] == ["b.png", "readme.md"]
+
+
+FORMS = ["Z\u00fcrich.jpg", "Zu\u0308rich.jpg"]  # composed, and as a Mac writes it
+
+
+@pytest.mark.parametrize("sent", FORMS)
+@pytest.mark.parametrize("asked", FORMS)
+def test_a_manifest_may_name_a_file_in_either_form(api: Api, sent: str, asked: str) -> None:
+    batch = accepted(send(api, archive=packed({sent: PHOTO}), manifest=lines({"custom_id": "x", "image": asked})))
+    [item] = items(api, batch["id"])
+    assert (item["status"], item["error"], item["name"]) == ("queued", None, FORMS[0])
+    assert batch["skipped"] == []
+
+
+def results(api: Api, batch: str) -> list[str]:
+    with zipfile.ZipFile(io.BytesIO(api.get(f"/v1/batches/{batch}/results.zip").data)) as archive:
+        told = [json.loads(line) for line in archive.read("manifest.jsonl").splitlines()]
+        assert [line["file"] for line in told if line["file"]] == archive.namelist()[:-1]
+        return archive.namelist()[:-1]
+
+
+def test_results_keep_the_paths_of_what_was_sent(api: Api, worker: FakeWorker, feeder: Feeder) -> None:
+    names = ["Отпуск/Пляж.jpg", "写真/東京.png", "a.jpg", "A.png", "x.png", "x.jpeg/b.jpg", "manifest.jsonl.png"]
+    names += [f"{'Wedding of Anna and Thomas, ' * 3}IMG_{number}.jpg" for number in (7, 3)]
+    batch = accepted(send(api, archive=packed(dict.fromkeys(names, PHOTO))))
+    work_off(api, batch["id"], worker, feeder)
+    assert results(api, batch["id"]) == [
+        "Отпуск/Пляж.jpeg",
+        "写真/東京.jpeg",
+        "a.jpeg",
+        "A-2.jpeg",
+        "x-2.jpeg",
+        "x.jpeg/b.jpeg",
+        "manifest.jsonl.jpeg",
+        f"{'Wedding of Anna and Thomas, ' * 3}IMG_7.jpeg",
+        f"{'Wedding of Anna and Thomas, ' * 3}IMG_3.jpeg",
+    ]
+
+
+def test_the_manifest_of_results_lists_what_was_skipped(api: Api, worker: FakeWorker, feeder: Feeder) -> None:
+    batch = accepted(send(api, archive=packed({"a.jpg": PHOTO, "notes.txt": b"x"})))
+    work_off(api, batch["id"], worker, feeder)
+    told = [json.loads(line) for line in api.get(f"/v1/batches/{batch['id']}/manifest").text.splitlines()]
+    assert [(one["name"], one["status"]) for one in told] == [("a.jpg", "succeeded"), ("notes.txt", "skipped")]
+    assert told[1]["error"] == {"code": "skipped", "detail": "The file is no photo by its name."}
+
+
+def test_thousands_of_files_that_are_left_out_are_counted_and_some_are_listed(api: Api) -> None:
+    files = {"a.jpg": PHOTO, **{f"{number}.txt": b"" for number in range(300)}}
+    batch = accepted(send(api, archive=packed(files)))
+    assert (batch["skipped_count"], len(batch["skipped"])) == (300, 100)

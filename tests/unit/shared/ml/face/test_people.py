@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import EmptyImage, ImageTooLarge, InvalidArchive
+from shared.errors import CorruptImage, EmptyImage, ImageTooLarge, InvalidArchive
 from shared.ml.face.people import ArchiveLimits, PhotoCollection, read_folder, read_zip
 
 
@@ -46,20 +46,25 @@ def test_a_folder_and_a_zip_of_it_hold_the_same(source: str, tmp_path: Path) -> 
     assert names(found) == ["Ada Lovelace/2.webp", 'Ada Lovelace/it\'s "me" *_.png', "Zoë/1.JPG"]
     assert [photo.person for photo in found.photos] == ["Ada Lovelace", "Ada Lovelace", "Zoë"]
     assert [photo.read() for photo in found.photos] == [b"c", b"b", b"a"]
-    assert [problem.file for problem in found.problems] == ["Ada Lovelace/notes.txt", "loose.jpg"]
+    left_out = ["Ada Lovelace/notes.txt", "loose.jpg", ".git/1.jpg", "Ada Lovelace/.hidden.jpg"]
+    assert [problem.file for problem in found.problems] == left_out, "hidden ones last"
 
 
-def test_what_lies_deeper_is_named(tmp_path: Path) -> None:
-    entries = {"Ada/1.jpg": b"a", "Bob/2020/1.jpg": b"b"}
-    (found,) = read_folder(written(tmp_path, entries)).problems
-    assert (found.file, "deeper" in found.reason) == ("Bob/2020", True)
-    (found,) = read_zip(zipped(entries)).problems
-    assert (found.file, "deeper" in found.reason) == ("Bob/2020/1.jpg", True)
+def test_whose_photo_is_not_clear_is_named(tmp_path: Path) -> None:
+    entries = {"Ada/1.jpg": b"a", "Bob/2020/1.jpg": b"b", "Eve/photos/1.jpg": b"e"}
+    for found in (read_folder(written(tmp_path, entries)), read_zip(zipped(entries))):
+        assert [photo.person for photo in found.photos] == ["Ada", "Eve"]
+        (problem,) = found.problems
+        assert (problem.file, "`Bob/2020`" in problem.reason) == ("Bob/2020/1.jpg", True)
 
 
 def test_one_folder_around_all_of_an_archive_is_looked_through() -> None:
     entries = {"photos/Ada/1.jpg": b"a", "photos/Bob/1.jpg": b"b", "__MACOSX/photos/Ada/._1.jpg": b"x"}
-    assert names(read_zip(zipped(entries))) == ["Ada/1.jpg", "Bob/1.jpg"]
+    found = read_zip(zipped(entries))
+    assert [(photo.person, photo.name) for photo in found.photos] == [
+        ("Ada", "photos/Ada/1.jpg"),
+        ("Bob", "photos/Bob/1.jpg"),
+    ]
 
 
 def test_names_that_no_report_can_hold_are_escaped(tmp_path: Path) -> None:
@@ -94,7 +99,9 @@ def test_a_link_in_an_archive_is_no_photo() -> None:
         link = zipfile.ZipInfo("Ada/1.jpg")
         link.external_attr = 0o120777 << 16
         archive.writestr(link, "/etc/passwd")
-    assert not read_zip(file).photos
+    found = read_zip(file)
+    assert not found.photos
+    assert [problem.reason for problem in found.problems] == ["is a link: put the file itself there"]
 
 
 @pytest.mark.parametrize(
@@ -111,7 +118,7 @@ def test_an_archive_over_a_limit_is_refused_before_anything_is_unpacked(limits: 
 
 def test_an_entry_over_its_limit_is_its_own_problem() -> None:
     found = read_zip(zipped({"Ada/1.jpg": bytes(2000), "Ada/2.jpg": b"x"}), ArchiveLimits(max_entry_bytes=1000))
-    with pytest.raises(ImageTooLarge, match="more than 1,000 bytes"):
+    with pytest.raises(ImageTooLarge, match="at most 1,000"):
         found.photos[0].read()
     assert found.photos[1].read() == b"x"
 
@@ -121,7 +128,7 @@ def test_an_entry_that_says_it_is_small_and_is_not_stays_small_in_memory() -> No
     with zipfile.ZipFile(file) as archive:
         size = archive.infolist()[0].file_size.to_bytes(4, "little")
     lying = io.BytesIO(file.getvalue().replace(size, (10).to_bytes(4, "little")))
-    with pytest.raises(InvalidArchive, match="cannot be unpacked"):
+    with pytest.raises(CorruptImage, match="cannot be unpacked"):
         read_zip(lying).photos[0].read()
 
 
