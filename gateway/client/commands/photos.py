@@ -67,12 +67,7 @@ def _below(path: Path, pictures: Path) -> Iterator[tuple[Path, Path]]:
     for file in sorted(path.rglob("*")):
         relative = file.relative_to(path)
         hidden = any(part.startswith(".") for part in relative.parts)
-        if (
-            file.is_file()
-            and file.suffix.lower() in SUFFIXES
-            and not hidden
-            and own.isdisjoint(file.resolve().parents)
-        ):
+        if file.is_file() and file.suffix.lower() in SUFFIXES and not hidden and own.isdisjoint(file.resolve().parents):
             yield file, relative
 
 
