@@ -41,6 +41,7 @@ from gateway import (
 from gateway.batches import enrolment_routes
 from gateway.batches import routes as batch_routes
 from gateway.context import EXTENSION, Context, Services
+from gateway.faces import person_limits
 from gateway.uploads import Uploads
 from gateway.web import cross_origin, gatekeeper, idempotency, memory_budget, openapi, parting
 from gateway.web.operations import operation_of
@@ -113,6 +114,7 @@ def create_app(settings: Settings, services: Services) -> APIFlask:
     modules = (
         galleries,
         persons,
+        person_limits,
         merges,
         exports,
         erasures,

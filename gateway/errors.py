@@ -21,6 +21,7 @@ LikenessError
 ├── TooManyRequests
 │   ├── RateLimited             of one key
 │   ├── PersonLocked            too many attempts to be taken for one person
+│   ├── TooManyEnrolments       of one person
 │   └── VerificationUnderWay    of the same audit
 └── InvalidInput
     ├── MalformedBody
@@ -37,6 +38,7 @@ LikenessError
 
 import math
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from apiflask import APIFlask
@@ -121,13 +123,16 @@ class IdempotencyAnswerGone(Conflict):
 
 
 class TooManyRequests(LikenessError):
-    """`retry_after` is in seconds."""
+    """`retry_after` is in seconds, and over at `until`; `limit` says which of several limits was met."""
 
     code = "too_many_requests"
+
+    limit: str | None = None
 
     def __init__(self, message: str, *, retry_after: float) -> None:
         super().__init__(message)
         self.retry_after = max(1, math.ceil(retry_after))
+        self.until = datetime.now(UTC) + timedelta(seconds=self.retry_after)
 
 
 class TooManyStreams(Unavailable):
@@ -144,6 +149,14 @@ class RateLimited(TooManyRequests):
 
 class PersonLocked(TooManyRequests):
     code = "person_locked"
+
+    def __init__(self, message: str, *, retry_after: float, limit: str) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.limit = limit
+
+
+class TooManyEnrolments(TooManyRequests):
+    code = "too_many_enrolments"
 
 
 class VerificationUnderWay(TooManyRequests):
@@ -236,8 +249,9 @@ def _expected(error: LikenessError) -> Response:
         case Forbidden(scope=scope):
             challenge = f'Bearer realm="likeness", error="insufficient_scope", scope="{scope}"'
             headers = {"WWW-Authenticate": challenge}
-        case TooManyRequests(retry_after=seconds):
+        case TooManyRequests(retry_after=seconds, until=until, limit=limit):
             headers = {"Retry-After": str(seconds)}
+            return problem(status, error.code, str(error), headers=headers, until=until, limit=limit)
         case IdempotencyInProgress():
             headers = {"Retry-After": "1"}
         case QueueFull(retry_after=seconds):

@@ -17,6 +17,7 @@ from pydantic import Field, model_validator
 from gateway.auth import Scope
 from gateway.context import caller, context, services
 from gateway.faces.enrollees import FaceLabel, Overriding, Stricter, of_one_mind
+from gateway.faces.person_limits import enrolment
 from gateway.faces.photos import OnePhoto
 from gateway.telling import tell
 from gateway.web.bodies import Body, read_body
@@ -116,25 +117,27 @@ def reembed(gallery: str, migration: str) -> Response:
     pictures = {"image": sent.image}
     context().uploads.check(pictures)
     tenant = caller().tenant
-    _require(services().galleries.get_gallery(tenant, gallery), migration)
+    found = services().galleries.get_gallery(tenant, gallery)
+    _require(found, migration)
     person = services().galleries.get_person(tenant, gallery, sent.person)
-    return accept(
-        JobType.REEMBEDDING,
-        pictures,
-        lambda keys: ReembeddingPayload(
-            gallery=gallery,
-            migration=migration,
-            person=person.id,
-            person_uid=person.uid,
-            face=NewJob.new_id(),
-            image_key=keys["image"],
-            label=sent.label,
-            conflicts=sent.conflicts,
-            override=sent.override,
-            choice=sent.choice,
-        ),
-        sent.priority,
-    )
+    with enrolment(found, person.id):
+        return accept(
+            JobType.REEMBEDDING,
+            pictures,
+            lambda keys: ReembeddingPayload(
+                gallery=gallery,
+                migration=migration,
+                person=person.id,
+                person_uid=person.uid,
+                face=NewJob.new_id(),
+                image_key=keys["image"],
+                label=sent.label,
+                conflicts=sent.conflicts,
+                override=sent.override,
+                choice=sent.choice,
+            ),
+            sent.priority,
+        )
 
 
 @blueprint.post("/<id:migration>/cut-over")

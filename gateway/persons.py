@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from gateway.auth import PEOPLE, Scope
 from gateway.context import caller, context, request_id, services
 from gateway.faces.enrollees import FaceLabel, Overriding, Stricter, enrollee, of_one_mind, undoes_person
+from gateway.faces.person_limits import enrolment
 from gateway.faces.photos import OnePhoto
 from gateway.person_fields import PersonDocument, PersonFields, changed, check_for_new, view
 from gateway.policies import Device
@@ -160,7 +161,8 @@ def enrol_face(gallery: str, person: str) -> Response:
     look like the person's other faces is refused (`identity_conflict`) or, by the gallery's rule, stored with a
     warning; `override=identity_conflict` (scope `admin`) stores it all the same. One that resembles another person is
     stored with the warning `lookalike`, or refused. The same photo again is `already_enrolled` and changes nothing.
-    The photo is deleted as soon as its face is embedded.
+    The photo is deleted as soon as its face is embedded. A person's enrolments have a limit a day
+    (`too_many_enrolments`), whatever becomes of them.
     """
     sent = read_body(Enrolment)
     if sent.override is not None:
@@ -168,25 +170,27 @@ def enrol_face(gallery: str, person: str) -> Response:
     pictures = {"image": sent.image}
     context().uploads.check(pictures)
     tenant, galleries = caller().tenant, services().galleries
-    meant = enrollee(galleries.get_gallery(tenant, gallery), galleries.present_person(tenant, gallery, person))
-    return accept(
-        JobType.ENROLMENT,
-        pictures,
-        lambda keys: EnrolmentPayload(
-            gallery=gallery,
-            person=person,
-            person_uid=meant.uid,
-            new_person=meant.new,
-            face=NewJob.new_id(),
-            image_key=keys["image"],
-            choice=sent.choice,
-            device=sent.device,
-            label=sent.label,
-            conflicts=sent.conflicts,
-            override=sent.override,
-        ),
-        sent.priority,
-    )
+    found = galleries.get_gallery(tenant, gallery)
+    meant = enrollee(found, galleries.present_person(tenant, gallery, person))
+    with enrolment(found, person):
+        return accept(
+            JobType.ENROLMENT,
+            pictures,
+            lambda keys: EnrolmentPayload(
+                gallery=gallery,
+                person=person,
+                person_uid=meant.uid,
+                new_person=meant.new,
+                face=NewJob.new_id(),
+                image_key=keys["image"],
+                choice=sent.choice,
+                device=sent.device,
+                label=sent.label,
+                conflicts=sent.conflicts,
+                override=sent.override,
+            ),
+            sent.priority,
+        )
 
 
 @blueprint.delete("/<id:person>/faces/<id:face>")

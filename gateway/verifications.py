@@ -1,7 +1,5 @@
 """1:1 verification: whether this is the person he says he is, whether two photos show one person."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Self
 
 from apiflask import APIBlueprint
@@ -9,8 +7,8 @@ from flask import Response
 from pydantic import Field, model_validator
 
 from gateway.auth import Scope
-from gateway.context import caller, chosen_id, context, services
-from gateway.errors import PersonLocked
+from gateway.context import caller, context, services
+from gateway.faces.person_limits import attempt
 from gateway.faces.photos import BoxText, FaceNumber, PhotoOrFrames, face_choice
 from gateway.policies import (
     ComparisonPolicy,
@@ -22,7 +20,6 @@ from gateway.policies import (
     check_policy,
     choose_policy,
 )
-from gateway.telling import tell
 from gateway.web.bodies import Body, ImageFile, read_body
 from gateway.web.operations import Operation, accepts_job, operation
 from gateway.web.responses import JobDocument, accept
@@ -31,7 +28,6 @@ from shared.ml.face.catalogue import DEFAULT_MODEL
 from shared.ml.face.verification import DEFAULT_VERIFICATION
 from shared.schemas import (
     ComparisonPayload,
-    Decision,
     Id,
     JobType,
     LivenessRequirement,
@@ -106,7 +102,7 @@ def verify(gallery: str) -> Response:
     policy = choose_policy(sent.policy, PolicyKind.VERIFICATION, found)
     check_liveness(sent.liveness, sent.liveness_session, found)
     person = _claimed(gallery, sent)
-    with _attempt(gallery, person.id, sent.device):
+    with attempt(gallery, person.id, sent.device):
         return accept(
             JobType.VERIFICATION,
             pictures,
@@ -155,18 +151,3 @@ def _claimed(gallery: str, sent: Verification) -> Person:
     if sent.person is not None:
         return galleries.get_person(tenant, gallery, sent.person)
     return galleries.person_of_external_id(tenant, gallery, sent.external_id or "")
-
-
-@contextmanager
-def _attempt(gallery: str, person: str, device: str | None) -> Iterator[None]:
-    """Count an attempt to be taken for a person, whose job the body submits. Raises PersonLocked."""
-    tenant, job_id, attempts = caller().tenant, chosen_id(), services().attempts
-    with attempts.counted(tenant, gallery, person, job_id=job_id) as seconds:
-        if seconds:
-            if attempts.is_first_refusal(tenant, gallery, person, seconds=seconds):
-                told = {"decision": Decision.DENIED.value, "reason": PersonLocked.code}
-                tell("verification.refused", gallery=gallery, person=person, device=device, **told)
-            raise PersonLocked(
-                "There were too many attempts to verify as this person. Wait before the next one.", retry_after=seconds
-            )
-        yield

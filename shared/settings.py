@@ -134,6 +134,17 @@ class RateSettings(_Section):
     )
     failure_seconds: float = Field(300, gt=0, description="how long a failed verification counts")
     lock_seconds: float = Field(300, gt=0, description="how long nobody can verify as that person then")
+    person_failures_per_day: int = Field(
+        100,
+        ge=0,
+        description="failed verifications of one person in a day, whatever succeeds, "
+        "before a lock until the first is a day old; 0: none",
+    )
+    person_enrolments_per_day: int = Field(
+        100,
+        ge=0,
+        description="photos sent to enrol one person in a day; at least as many as the gallery keeps; 0: no limit",
+    )
     liveness_per_minute: int = Field(60, ge=0, description="liveness sessions per minute of one API key; 0: no limit")
     idempotency_seconds: int = Field(24 * 3600, gt=0, description="how long an Idempotency-Key is remembered")
 

@@ -16,6 +16,7 @@ from gateway.batches.enrolment_input import Photo, persons_of
 from gateway.context import Services
 from gateway.errors import InvalidId
 from gateway.faces.enrollees import enrollee
+from gateway.faces.person_limits import too_many_enrolments
 from gateway.person_fields import changed, check_for_new, described
 from gateway.uploads import READERS
 from shared import images
@@ -59,6 +60,7 @@ class EnrolmentIntake:
         """An item each. What is said of people who are there is set where a photo of theirs can be enrolled."""
         with ThreadPoolExecutor(READERS) as pool:
             problems = list(pool.map(self._keep, range(len(photos)), photos))
+            problems = self._within_the_day(photos, problems)
             fine = persons_of(photo for photo, problem in zip(photos, problems, strict=True) if problem is None)
             people = dict(zip(fine, pool.map(self._person, range(len(fine)), fine.values()), strict=True))
         return [
@@ -83,6 +85,21 @@ class EnrolmentIntake:
             return _problem(error)
         self.given.store.put(self._key(str(number)), data)
         return None
+
+    def _within_the_day(self, photos: Sequence[Photo], problems: Sequence[JobError | None]) -> list[JobError | None]:
+        """Count what is to be enrolled of each person; photos that the day has no room for are not kept."""
+        told = list(problems)
+        numbers: dict[str, list[int]] = {}
+        for number, photo in enumerate(photos):
+            if problems[number] is None:
+                numbers.setdefault(photo.person, []).append(number)
+        for person, its in numbers.items():
+            ids, least = [f"{self.batch_id}-{number}" for number in its], self.gallery.templates_per_person
+            admission = self.given.attempts.enrol(self.asked.tenant, self.gallery.id, person, ids, least=least)
+            for number in its[admission.count :]:
+                told[number] = _problem(too_many_enrolments(admission))
+                self.given.store.delete(self._key(str(number)))
+        return told
 
     def _person(self, number: int, photos: Sequence[Photo]) -> Found | JobError:
         """Who is there, or where that lies which is said of somebody new; or what keeps them from being."""

@@ -1,6 +1,8 @@
 """Problem documents (RFC 9457): how every refusal and every fault is told."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
 
 from flask import Response, request
 from pydantic import BaseModel, ConfigDict, Field
@@ -24,6 +26,11 @@ class Problem(BaseModel):
     instance: str = Field(description="the path of the request")
     request_id: str = Field(description="names the request in the server's log")
     missing: list[str] | None = Field(None, description="what is not ready; only from /readyz")
+    limit: str | None = Field(
+        None,
+        description="which limit was met; only of `person_locked`: attempts, under_way, failures, failures_of_a_day",
+    )
+    until: datetime | None = Field(None, description="from when on it is worth trying again; only with 429")
 
 
 def problem(
@@ -32,9 +39,10 @@ def problem(
     detail: str,
     *,
     headers: Mapping[str, str] | None = None,
-    missing: Sequence[str] | None = None,
+    **more: Any,
 ) -> Response:
-    body = problem_body(status, code, detail, instance=request.path, request_id=request_id(), missing=missing)
+    """Answer with a problem document; `more` are those members that only some problems have."""
+    body = problem_body(status, code, detail, instance=request.path, request_id=request_id(), **more)
     response = Response(body, status, content_type=PROBLEM_TYPE)
     if status == 503:
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
@@ -42,9 +50,7 @@ def problem(
     return response
 
 
-def problem_body(
-    status: int, code: str, detail: str, *, instance: str, request_id: str, missing: Sequence[str] | None = None
-) -> str:
+def problem_body(status: int, code: str, detail: str, *, instance: str, request_id: str, **more: Any) -> str:
     """A problem document as JSON text."""
     return Problem(
         type=f"urn:likeness:problem:{code}",
@@ -54,5 +60,5 @@ def problem_body(
         code=code,
         instance=instance,
         request_id=request_id,
-        missing=list(missing) if missing else None,
+        **more,
     ).model_dump_json(exclude_none=True)

@@ -92,6 +92,10 @@ class AsyncPersons:
         made: MergedPerson = await self._transport.json(Call("POST", path, json={"from": other}))
         return made
 
+    async def unlock(self, gallery: str, person: str) -> None:
+        """Lift the lock of a person whose verifications failed too often."""
+        await self._transport.json(Call("DELETE", at("galleries", gallery, "persons", person, "lock")))
+
     async def erase(self, gallery: str, person: str) -> Erasure:
         """Erase a person with all that is kept of him; what it was."""
         erased: Erasure = await self._transport.json(Call("DELETE", at("galleries", gallery, "persons", person)))

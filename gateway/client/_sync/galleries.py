@@ -91,6 +91,10 @@ class Persons:
         made: MergedPerson = self._transport.json(Call("POST", path, json={"from": other}))
         return made
 
+    def unlock(self, gallery: str, person: str) -> None:
+        """Lift the lock of a person whose verifications failed too often."""
+        self._transport.json(Call("DELETE", at("galleries", gallery, "persons", person, "lock")))
+
     def erase(self, gallery: str, person: str) -> Erasure:
         """Erase a person with all that is kept of him; what it was."""
         erased: Erasure = self._transport.json(Call("DELETE", at("galleries", gallery, "persons", person)))

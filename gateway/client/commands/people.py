@@ -211,6 +211,14 @@ def erase_person(session: Session, gallery: GalleryOption, person: Person, yes: 
     session.fields(erased)
 
 
+@persons.command("unlock")
+@online
+def unlock_person(session: Session, gallery: GalleryOption, person: Person) -> None:
+    """Lift the lock of a person whose verifications failed too often; what failed stays in the audit."""
+    session.client.persons.unlock(gallery, person)
+    session.give({"person": person, "locked": False}, f"{person} can be verified again.")
+
+
 @persons.command("merge")
 @online
 def merge_persons(

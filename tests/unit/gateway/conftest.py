@@ -38,7 +38,7 @@ from shared.schemas import (
     StylizedImage,
     VerificationResult,
 )
-from shared.settings import AuthSettings, LimitSettings, RedisSettings, S3Settings, Settings
+from shared.settings import AuthSettings, LimitSettings, RateSettings, RedisSettings, S3Settings, Settings
 from shared.storage.store import MemoryStore
 from tests.unit.gateway.served import Running, start
 
@@ -223,6 +223,28 @@ def staff(galleries: GalleryStore) -> str:
     )
     galleries.put_template("default", "staff", template)
     return "staff"
+
+
+MakeLimited = Callable[..., Api]
+
+
+def refused(answer: TestResponse, status: int, code: str) -> int:
+    """The seconds to wait."""
+    assert (answer.status_code, answer.get_json(force=True)["code"]) == (status, code), answer.text
+    return int(answer.headers["Retry-After"])
+
+
+@pytest.fixture
+def limited(settings: Settings, store: MemoryStore, redis: Redis, worker: FakeWorker, staff: str) -> MakeLimited:
+    """The API with some rates of its own."""
+    assert staff
+
+    def make(**rates: float) -> Api:
+        changed = settings.model_copy(update={"rates": RateSettings.model_validate(rates)})
+        services = assemble(changed, store, redis, worker.publish)
+        return Api(create_app(changed, services), services.keys.create("default", Scope) or "")
+
+    return make
 
 
 @pytest.fixture(scope="module")

@@ -1,53 +1,20 @@
-"""How much a key may ask, how often a person may be tried, how many jobs may wait."""
+"""How much a key may ask, and how many jobs may wait."""
 
 import re
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from apiflask import APIFlask
 from pydantic import SecretStr
 from redis import Redis
-from werkzeug.test import TestResponse
 
 from gateway.app import create_app
-from gateway.auth import Scope
 from gateway.web.rates import Rates
 from gateway.wsgi import assemble
-from shared.attempts import Attempts
-from shared.jobs import JobStore
-from shared.ml.face.verification import Verdict
-from shared.schemas import JobError
-from shared.settings import JobSettings, RateSettings, RedisSettings, Settings
+from shared.settings import JobSettings, RedisSettings, Settings
 from shared.storage.store import MemoryStore
-from tests.unit.gateway.conftest import MATCH, PHOTO, PREFIX, Api, FakeWorker
-
-NO_MATCH = MATCH.model_copy(update={"verdict": Verdict.NO_MATCH, "score": 0.1})
-SPOOF = MATCH.model_copy(update={"verdict": Verdict.SPOOF_SUSPECTED, "score": None})
-NO_FACE = MATCH.model_copy(update={"verdict": Verdict.NO_FACE, "score": None, "face": None})
-
-MakeLimited = Callable[..., Api]
-
-
-def refused(answer: TestResponse, status: int, code: str) -> int:
-    """The seconds to wait."""
-    assert (answer.status_code, answer.get_json(force=True)["code"]) == (status, code), answer.text
-    return int(answer.headers["Retry-After"])
-
-
-@pytest.fixture
-def limited(settings: Settings, store: MemoryStore, redis: Redis, worker: FakeWorker, staff: str) -> MakeLimited:
-    """The API with some rates of its own."""
-    assert staff
-
-    def make(**rates: float) -> Api:
-        changed = settings.model_copy(update={"rates": RateSettings.model_validate(rates)})
-        services = assemble(changed, store, redis, worker.publish)
-        return Api(create_app(changed, services), services.keys.create("default", Scope) or "")
-
-    return make
-
+from tests.unit.gateway.conftest import PHOTO, PREFIX, Api, MakeLimited, refused
 
 # --- of one key ---
 
@@ -114,126 +81,6 @@ def test_strangers_use_nothing_up(limited: MakeLimited) -> None:
     assert api.app.test_client().get("/v1/whoami").status_code == 401
     assert api.app.test_client().get("/healthz").status_code == 200
     assert api.get("/v1/whoami").status_code == 200
-
-
-# --- of one person ---
-
-
-def verify(api: Api, person: str = "ada", **headers: str) -> TestResponse:
-    return api.upload("/v1/galleries/staff/verifications", {"person": person}, image=PHOTO, headers=headers)
-
-
-@pytest.mark.parametrize("failure", [NO_MATCH, SPOOF])
-def test_failures_lock_the_persons_verification_for_a_while(
-    limited: MakeLimited, worker: FakeWorker, failure: type
-) -> None:
-    api = limited(person_failures=3, lock_seconds=1)
-    api.put("/v1/galleries/staff/persons/bob")
-    for _ in range(3):
-        assert verify(api).status_code == 202
-        worker.succeed(failure)
-    assert refused(verify(api), 429, "person_locked") == 1
-    assert refused(verify(api), 429, "person_locked") == 1
-    assert verify(api, "bob").status_code == 202, "nobody else is locked"
-    assert api.upload("/v1/galleries/staff/recognitions", image=PHOTO).status_code == 202
-    time.sleep(1.1)
-    assert verify(api).status_code == 202
-    assert len(worker.published) == 3
-
-
-def test_a_success_resets_the_count(limited: MakeLimited, worker: FakeWorker) -> None:
-    api = limited(person_failures=3)
-    for outcome in (NO_MATCH, NO_MATCH, MATCH, NO_MATCH, NO_MATCH):
-        assert verify(api).status_code == 202
-        worker.succeed(outcome)
-    assert verify(api).status_code == 202
-
-
-def test_what_says_nothing_about_the_face_is_no_failure(limited: MakeLimited, worker: FakeWorker) -> None:
-    api = limited(person_failures=2)
-    for _ in range(4):
-        assert verify(api).status_code == 202
-        worker.succeed(NO_FACE)
-    verify(api)
-    worker.jobs.fail(worker.claim(), JobError(code="person_changed", detail="gone"))
-    cancelled = verify(api).get_json()
-    api.post(cancelled["links"]["cancel"])
-    assert verify(api).status_code == 202
-
-
-def test_a_thousand_at_once_gain_nothing(limited: MakeLimited, worker: FakeWorker) -> None:
-    api = limited(person_failures=5)
-    with ThreadPoolExecutor(20) as pool:
-        codes = list(pool.map(lambda _: verify(api).status_code, range(60)))
-    assert (codes.count(202), codes.count(429)) == (5, 55)
-    for _ in range(5):
-        worker.succeed(NO_MATCH)
-    assert refused(verify(api), 429, "person_locked") > 200
-
-
-def test_failures_count_no_longer_than_they_should(limited: MakeLimited, worker: FakeWorker) -> None:
-    api = limited(person_failures=2, failure_seconds=0.5)
-    for _ in range(2):
-        verify(api)
-        worker.succeed(NO_MATCH)
-    time.sleep(0.6)
-    assert verify(api).status_code == 202
-
-
-def test_one_person_is_tried_only_so_often(limited: MakeLimited, worker: FakeWorker) -> None:
-    api = limited(person_per_minute=3)
-    for _ in range(3):
-        assert verify(api).status_code == 202
-        worker.succeed(MATCH)
-    assert 50 < refused(verify(api), 429, "person_locked") <= 60
-
-
-def test_what_did_not_become_a_job_does_not_count(limited: MakeLimited, worker: FakeWorker, redis: Redis) -> None:
-    api = limited(person_failures=2, person_per_minute=2)
-    full = JobStore(redis, PREFIX, JobSettings(queue_limit=1), worker.publish)
-    object.__setattr__(api.app.extensions["likeness"].services, "jobs", full)
-    assert verify(api).status_code == 202
-    for _ in range(3):
-        refused(verify(api), 503, "queue_full")
-    worker.succeed(MATCH)
-    assert verify(api).status_code == 202
-
-
-def test_a_repetition_by_its_key_is_no_attempt(limited: MakeLimited) -> None:
-    api = limited(person_per_minute=1)
-    answers = [verify(api, **{"Idempotency-Key": "k"}) for _ in range(3)]
-    assert [answer.status_code for answer in answers] == [202, 202, 202]
-    refused(verify(api), 429, "person_locked")
-
-
-def test_zeros_are_no_limits(limited: MakeLimited, worker: FakeWorker) -> None:
-    api = limited(person_failures=0, person_per_minute=0)
-    for _ in range(15):
-        assert verify(api).status_code == 202
-        worker.succeed(NO_MATCH)
-
-
-def test_an_attempt_whose_answer_was_lost_is_begun_once(redis: Redis) -> None:
-    attempts = Attempts(redis, PREFIX, RateSettings(person_failures=2, person_per_minute=2), lifetime=120)
-    for _ in range(3):
-        with attempts.counted("t", "g", "ada", job_id="same") as wait:
-            assert wait == 0
-    with attempts.counted("t", "g", "ada", job_id="other") as wait:
-        assert wait == 0
-    with attempts.counted("t", "g", "ada", job_id="third") as wait:
-        assert wait == 1
-
-
-def test_nothing_is_kept_of_a_person_who_is_forgotten(redis: Redis) -> None:
-    attempts = Attempts(redis, PREFIX, RateSettings(person_failures=1), lifetime=120)
-    for _ in range(2):
-        with attempts.counted("t", "g", "ada", job_id="j1"):
-            pass
-    assert list(redis.scan_iter(f"{PREFIX}attempts:*"))
-    for key in redis.scan_iter(f"{PREFIX}attempts:*"):
-        assert 0 < int(redis.ttl(key)) <= 300, "and it goes by itself"
-    attempts.forget("t", "g", "ada")
-    assert list(redis.scan_iter(f"{PREFIX}attempts:*")) == []
 
 
 # --- of the queue ---
