@@ -18,6 +18,7 @@ from gateway.web.bodies import JSON_OBJECT, Body, read_body
 from gateway.web.operations import Operation, operation
 from gateway.web.responses import Document, document
 from shared.errors import GalleryNotFound, InvalidField
+from shared.galleries.thumbnails import ThumbnailDeletion
 from shared.ml.face.catalogue import DEFAULT_MODEL
 from shared.schemas import (
     AccessRules,
@@ -129,7 +130,10 @@ def get_gallery(gallery: str) -> Response:
 @blueprint.patch("/<id:gallery>")
 @operation(Operation({200: GalleryDocument}, scope=Scope.ADMIN, body=GalleryChanges, problems=(409,)))
 def change_gallery(gallery: str) -> Response:
-    """Change the rules of a gallery; they hold for every request that a worker begins from then on."""
+    """Change the rules of a gallery; they hold for every request that a worker begins from then on.
+
+    Once `thumbnails` is off none is shown any more, and those that are there are deleted in the minutes that follow.
+    """
     sent = read_body(GalleryChanges)
 
     def change(former: Gallery) -> Gallery:
@@ -142,7 +146,10 @@ def change_gallery(gallery: str) -> Response:
     tenant, galleries = caller().tenant, services().galleries
     change(galleries.get_gallery(tenant, gallery))  # only what will be done is told
     tell("gallery.changed", gallery=gallery, fields=sorted(sent.model_fields_set))
-    return document(_view(galleries.update_gallery(tenant, gallery, change)))
+    changed = galleries.update_gallery(tenant, gallery, change)
+    if sent.thumbnails is False:
+        ThumbnailDeletion(services().store, galleries).begin(tenant, gallery)
+    return document(_view(changed))
 
 
 @blueprint.delete("/<id:gallery>")

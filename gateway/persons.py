@@ -206,7 +206,7 @@ def delete_face(gallery: str, person: str, face: str) -> Response:
     found = galleries.get_person(tenant, gallery, person)
     alone = undo and undoes_person(galleries.templates_of(tenant, gallery, found), face)
     galleries.require_face(tenant, gallery, person, face)
-    tell("face.deleted", gallery=gallery, uid=found.uid, face=face, **({"kind": "undo"} if undo else {}))
+    tell("face.deleted", gallery=gallery, uid=found.uid, face=face, **({"undo": True} if undo else {}))
     if alone:
         services().eraser.erase(
             tenant, gallery, person, reason=ErasureReason.REQUESTED, actor=caller().id, trace=request_id()
@@ -226,7 +226,7 @@ def get_thumbnail(gallery: str, person: str, face: str) -> Response:
     template = galleries.get_template(tenant, gallery, person, rules.model.digest, face)
     if not rules.thumbnails or template.thumbnail is None or not template.is_of(owner):
         raise ObjectNotFound("No thumbnail is kept of this face.")
-    return Response(template.thumbnail, mimetype="image/jpeg", headers={"Cache-Control": "private, no-store"})
+    return Response(template.thumbnail, mimetype="image/jpeg")
 
 
 def with_faces(gallery: Gallery, person: Person) -> PersonWithFaces:

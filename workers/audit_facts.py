@@ -18,7 +18,9 @@ from shared.storage.store import ObjectStore
 
 NOT_AUDITED = frozenset({JobType.DETECTION, JobType.STYLIZATION, JobType.VISUALISATION})  # concern nobody in particular
 # Beside whole numbers: identifiers, and names of fields and choices.
-TOLD = frozenset({"batch", "face", "fields", "id", "into", "key", "kind", "migration", "model", "role", "scopes"})
+TOLD = frozenset(
+    {"batch", "face", "fields", "id", "into", "key", "kind", "migration", "model", "role", "scopes", "undo"}
+)
 WRONG = (LookupError, TypeError, ValueError, AttributeError, RecursionError)  # what data of another shape raise
 
 

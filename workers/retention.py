@@ -1,4 +1,4 @@
-"""Retention in housekeeping: who is to be kept no longer is erased, erasures and replays are brought to their end."""
+"""Retention in housekeeping: what is to be kept no longer goes, erasures and replays are brought to their end."""
 
 import threading
 from contextlib import suppress
@@ -13,6 +13,7 @@ from shared.errors import GalleryNotFound, PersonNotFound, Unavailable
 from shared.galleries.objects import EXPIRING, expiry_key
 from shared.galleries.persons import expired
 from shared.galleries.store import GalleryStore
+from shared.galleries.thumbnails import ThumbnailDeletion
 from shared.schemas import EnrolmentPayload, Job, JobStatus, JobType
 from shared.storage.store import ObjectStore
 from workers.faces.enrollees import Enrollees
@@ -34,10 +35,11 @@ def withdraw_unfinished(enrollees: Enrollees, job: Job) -> None:
 
 
 class Retention:
-    """One request to the object store a round, when there is nothing to do."""
+    """A few requests to the object store a round, when there is nothing to do."""
 
     def __init__(self, store: ObjectStore, galleries: GalleryStore, eraser: Eraser, replayer: Replayer) -> None:
         self._store = store
+        self._thumbnails = ThumbnailDeletion(store, galleries)
         self._galleries = galleries
         self._eraser = eraser
         self._replayer = replayer
@@ -52,7 +54,8 @@ class Retention:
         if not self._turn.acquire(blocking=False):
             return
         try:
-            for step in (self._expire, self._eraser.settle, self._replayer.resume, self._replay_once):
+            steps = (self._expire, self._eraser.settle, self._replayer.resume, self._replay_once, self._thumbnails.run)
+            for step in steps:
                 try:
                     step()
                 except Unavailable:

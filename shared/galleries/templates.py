@@ -5,6 +5,7 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from pydantic import field_serializer, field_validator
@@ -157,6 +158,26 @@ class TemplateStore(GalleryObjects):
         self.announce(tenant, gallery, Change(ChangeKind.MODEL_DELETED, digest=digest))
         return len(keys)
 
+    def drop_thumbnails(self, tenant: str, gallery: str, *, after: str, most: int) -> tuple[int, str | None]:
+        """Delete the thumbnails of at most so many templates behind a key; how many, and the last key.
+
+        The key is None when there is nothing behind it.
+        """
+        keys = list(islice(self._store.keys(templates_folder(tenant, gallery), after), most))
+
+        def drop(key: str) -> bool:
+            try:
+                found = Template.model_validate_json(self._store.get(key))
+                if found.thumbnail is not None:
+                    self._store.update(key, _without_thumbnail)
+            except ObjectNotFound:
+                return False
+            return found.thumbnail is not None
+
+        with ThreadPoolExecutor(READERS) as pool:
+            count = sum(pool.map(drop, keys))
+        return count, keys[-1] if len(keys) == most else None
+
     def delete_where(self, tenant: str, gallery: str, unwanted: Callable[[Template], bool]) -> int:
         """Delete templates by what is in them, of whatever model; how many."""
         found = (
@@ -172,6 +193,10 @@ class TemplateStore(GalleryObjects):
     def _keys_of_face(self, tenant: str, gallery: str, person: str, face: str) -> list[str]:
         keys = self._store.keys(templates_folder(tenant, gallery, person))
         return [key for key in keys if key.endswith(f"/{face}.json")]
+
+
+def _without_thumbnail(data: bytes) -> bytes:
+    return _packed(Template.model_validate_json(data).without_thumbnail())
 
 
 def _packed(template: Template) -> bytes:

@@ -89,7 +89,7 @@ def test_searches_are_right_while_the_cut_over_happens(client: Client, staff: st
 def test_a_photo_of_somebody_else_does_not_migrate_anybody(client: Client, staff: str) -> None:
     migration = client.migrations.start(staff, "accurate")["id"]
     result = client.migrations.reembed(staff, migration, "obama", PHOTOS / "sunak.jpg").result
-    assert (result["verdict"], result["face"]) == ("no_match", None)
+    assert (result["verdict"], result["face"]) == ("identity_conflict", None)
     assert "obama" in client.migrations.get(staff, migration)["missing"]
 
 

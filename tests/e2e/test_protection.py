@@ -1,11 +1,13 @@
 """Enrolment that protects a gallery: lookalikes, photos of somebody else, too many templates."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 
-from gateway.client import Client
+from gateway.client import Client, NotPermitted
 from gateway.client.documents import Enrolment
 from shared.storage.s3_store import S3Store
 from tests.e2e.conftest import PHOTOS, Restricted
@@ -50,10 +52,54 @@ def test_more_photos_of_one_person_are_no_lookalikes(client: Client, obama: str)
         assert (result["verdict"], result["warnings"]) == ("enrolled", [])
 
 
-def test_a_photo_of_somebody_else_is_an_identity_conflict(client: Client, obama: str) -> None:
-    result = client.faces.enrol(obama, "obama", PHOTOS / "biden.jpg").result
-    (warning,) = result["warnings"]
-    assert (result["verdict"], warning["code"], warning["person"]) == ("enrolled", "identity_conflict", None)
+def test_a_photo_of_somebody_else_is_refused_unless_an_administrator_is_sure(
+    client: Client, obama: str, restricted: Restricted
+) -> None:
+    refused = client.faces.enrol(obama, "obama", PHOTOS / "biden.jpg").result
+    (warning,) = refused["warnings"]
+    assert (refused["verdict"], refused["face"], warning["code"]) == ("identity_conflict", None, "identity_conflict")
+    assert client.persons.get(obama, "obama")["face_count"] == 1
+    assert client.faces.verify(obama, "obama", PHOTOS / "biden.jpg").result["verdict"] == "no_match"
+    with restricted({"enrol"}) as desk, pytest.raises(NotPermitted):
+        desk.faces.enrol(obama, "obama", PHOTOS / "biden.jpg", override="identity_conflict")
+    sure = client.faces.enrol(obama, "obama", PHOTOS / "biden.jpg", override="identity_conflict").result
+    assert (sure["verdict"], sure["warnings"][0]["code"]) == ("enrolled", "identity_conflict")
+
+
+def test_a_gallery_may_flag_photos_of_somebody_else(client: Client, obama: str) -> None:
+    client.galleries.change(obama, conflicts="flag")
+    strict = client.faces.enrol(obama, "obama", PHOTOS / "biden.jpg", conflicts="refuse").result
+    assert strict["verdict"] == "identity_conflict"
+    flagged = client.faces.enrol(obama, "obama", PHOTOS / "biden.jpg").result
+    assert (flagged["verdict"], [one["code"] for one in flagged["warnings"]]) == ("enrolled", ["identity_conflict"])
+
+
+def test_ten_times_the_same_photo_is_one_face(client: Client, obama: str) -> None:
+    (face,) = client.persons.get(obama, "obama")["faces"]
+    with ThreadPoolExecutor(5) as pool:
+        again = list(pool.map(lambda _: client.faces.enrol(obama, "obama", PHOTOS / "obama-1.jpg").result, range(10)))
+    assert {(one["verdict"], one["face"]) for one in again} == {("already_enrolled", face["id"])}
+    assert client.persons.get(obama, "obama")["faces"] == [face]
+
+
+@pytest.mark.parametrize("photo", ["group.jpg", "blank"])
+def test_a_refused_photo_makes_nobody(client: Client, gallery: str, photo: str, tmp_path: Path) -> None:
+    Image.new("RGB", (400, 300), "grey").save(tmp_path / "blank.png")
+    image = tmp_path / "blank.png" if photo == "blank" else PHOTOS / photo
+    assert client.faces.enrol(gallery, "nobody", image).result["verdict"] in {"multiple_faces", "no_face"}
+    assert list(client.persons.list(gallery)) == []
+
+
+def test_the_last_enrolment_is_taken_back(client: Client, gallery: str, restricted: Restricted) -> None:
+    client.galleries.change(gallery, thumbnails=True)
+    made = client.faces.enrol(gallery, "typo", PHOTOS / "obama-1.jpg", label="desk").result
+    assert made["created"]
+    (face,) = client.persons.get(gallery, "typo")["faces"]
+    assert (face["id"], face["label"], face["source"]) == (made["face"], "desk", "enrolment")
+    assert client.faces.thumbnail(gallery, "typo", face["id"]).startswith(b"\xff\xd8\xff")
+    with restricted({"enrol"}) as desk:
+        desk.faces.delete(gallery, "typo", face["id"], undo=True)
+    assert list(client.persons.list(gallery)) == []
 
 
 def test_two_photos_enrolled_at_the_same_moment_do_not_replace_each_other(

@@ -88,6 +88,12 @@ def test_a_deleted_face_is_told_of_the_persons_pseudonym(api: Api, services: Ser
     assert (one.kind, one.data) == ("face.deleted", {"gallery": "staff", "uid": ada, "face": "f1"})
 
 
+def test_an_enrolment_that_is_taken_back_is_told_as_such(api: Api, services: Services, ada: str) -> None:
+    assert api.delete("/v1/galleries/staff/persons/ada/faces/f1?undo=true").status_code == 204
+    (one,) = told(services)
+    assert one.data == {"gallery": "staff", "uid": ada, "face": "f1", "undo": True}
+
+
 def test_a_deleted_calibration_is_told(api: Api, services: Services, galleries: GalleryStore, staff: str) -> None:
     made = calibration(galleries.get_gallery("default", staff).model)
     galleries.update_gallery("default", staff, lambda gallery: gallery.with_calibration(made))
@@ -151,6 +157,7 @@ def test_nothing_is_changed_untold(api: Api, redis: Redis, services: Services, s
 
 def test_what_a_batch_says_of_people_is_not_taken_untold(api: Api, redis: Redis, services: Services) -> None:
     services.galleries.create_gallery("default", "staff")
+    services.galleries.ensure_person("default", "staff", "bob")
     line = {"person": "bob", "image": b64encode(PHOTO).decode(), "groups": ["board"]}
     with broken(redis):
         answer = api.upload("/v1/galleries/staff/enrolment-batches", manifest=json.dumps(line).encode())

@@ -28,6 +28,8 @@ from shared.schemas import (
     LivenessCheckPayload,
     LivenessCheckResult,
     Model,
+    NewPerson,
+    Override,
     PassiveResult,
     PassiveStatus,
     Person,
@@ -171,6 +173,32 @@ def test_an_enrolment_carries_the_pseudonym_itself(people: People) -> None:
     fact = only(facts_of(finished("enrolment", payload, result), people))
     assert (fact.person, fact.outcome, fact.device) == ("u9", "enrolled", "desk")
     assert fact.details == {"model": "d1", "face": "f1", "warnings": ["lookalike"]}
+
+
+def test_an_enrolment_against_a_rule_names_what_was_overridden(people: People) -> None:
+    payload = EnrolmentPayload(
+        gallery="staff",
+        person="ada",
+        person_uid="u9",
+        face="f1",
+        image_key="k",
+        override=Override.IDENTITY_CONFLICT,
+    )
+    warning = EnrolmentWarning(code="identity_conflict", detail="Is it somebody else?", score=0.1)
+    result = EnrolmentResult(verdict=Verdict.ENROLLED, person="ada", uid="u9", face="f1", warnings=[warning])
+    fact = only(facts_of(finished("enrolment", payload, result), people))
+    assert (fact.details["override"], fact.details["warnings"]) == ("identity_conflict", ["identity_conflict"])
+
+
+def test_an_enrolment_that_makes_somebody_is_told_of_whom_it_made(people: People) -> None:
+    new = NewPerson(asked_at=datetime.now(UTC), gallery_created_at=datetime.now(UTC))
+    payload = EnrolmentPayload(
+        gallery="staff", person="new", person_uid="proposed", face="f1", image_key="k", new_person=new
+    )
+    made = EnrolmentResult(verdict=Verdict.ENROLLED, person="new", uid="u9", created=True, face="f1")
+    refused = EnrolmentResult(verdict=Verdict.NO_FACE, reason="why", person="new")
+    assert only(facts_of(finished("enrolment", payload, made), people)).person == "u9"
+    assert only(facts_of(finished("enrolment", payload, refused), people)).person is None, "nobody came into being"
 
 
 def test_comparisons_and_liveness_checks_concern_no_enrolled_person(people: People) -> None:
