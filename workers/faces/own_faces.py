@@ -15,7 +15,9 @@ from workers.residents import check_model
 # Below the loosest 1:1 threshold a photo and the templates of its person would not even be taken for one person where
 # false matches are cheap.
 SAME_PERSON = "verify-fmr-1e-3"
-SAME_PHOTO = 0.9999  # cosine
+# Measured with SFace on photos of LFW: sent again, or stored without loss, 1.0000; encoded anew as JPEG 75 to 98 at
+# least 0.99 in 76 to 100 % of 37 photos; different photos of one person at most 0.915 in 368 pairs (decision 29).
+SAME_PHOTO = 0.99  # cosine
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,7 @@ def _refusal(session: Session, gallery: str, migration_id: str, photo: Path) -> 
         result = session.client.migrations.reembed(gallery, migration_id, photo.parent.name, photo).result
     except (Conflict, InvalidRequest, JobFailed, JobNotFinished, NotFound) as error:  # others are of all photos
         return str(error)
-    return None if result["verdict"] == "enrolled" else f"{result['verdict']}: {result['reason']}"
+    return None if result["verdict"] in {"enrolled", "already_enrolled"} else f"{result['verdict']}: {result['reason']}"
 
 
 def _show(session: Session, found: Migration) -> None:
