@@ -15,7 +15,8 @@ from gateway.errors import InvalidBase64
 from gateway.faces.enrollees import FaceLabel
 from gateway.person_fields import PersonFields
 from gateway.web.bodies import read_json
-from gateway.web.references import REFERENCE, decode_base64, reader
+from gateway.web.inline_files import HOLDS_URL, URL, decode_base64
+from gateway.web.references import REFERENCE, reader
 from shared.archives import NamedFile, Read
 from shared.errors import InvalidField, ObjectNotFound
 from shared.faces.folders import Unclear, people_of
@@ -108,18 +109,19 @@ def _reader(image: str, files: Mapping[str, Read] | None) -> Read:
         return reader(image, "image", context().settings.limits.image_bytes)
     if files is None:
         return partial(_decoded, image)
-    return files.get(clean_name(image)) or _missing
+    return files.get(clean_name(image)) or partial(_missing, image)
 
 
 def _decoded(text: str) -> bytes:
     try:
         return decode_base64(text)
-    except PydanticCustomError:
-        raise InvalidBase64("`image` is neither valid base64 nor `upload:{id}`.") from None
+    except PydanticCustomError as error:
+        raise InvalidBase64(f"`image` {error.message()}") from None
 
 
-def _missing() -> bytes:
-    raise ObjectNotFound("There is no such file in the archive.")
+def _missing(image: str) -> bytes:
+    wrong = f"`image` {HOLDS_URL}" if URL.match(image) else "There is no such file in the archive."
+    raise ObjectNotFound(wrong)
 
 
 def names_of(photos: Iterable[Photo]) -> set[str]:

@@ -19,6 +19,7 @@ from gateway.errors import UploadDamaged, UploadIncomplete, UploadTooLarge
 from gateway.style_choice import ChosenStyles, StyleChoice, choose
 from gateway.style_options import StyleOptions
 from gateway.uploads import READERS, Uploads
+from gateway.web.inline_files import HOLDS_URL, URL
 from shared import images
 from shared.archives import Read
 from shared.batches.records import input_key
@@ -137,7 +138,9 @@ class Intake:
 
     def _input_key(self, name: str, numbers: Mapping[str, int]) -> str:
         if name not in numbers:
-            raise ObjectNotFound(f"No file that is named {name!r} was sent.")
+            raise ObjectNotFound(
+                f"`image` {HOLDS_URL}" if URL.match(name) else f"No file that is named {name!r} was sent."
+            )
         return input_key(self.tenant, self.batch_id, str(numbers[name]))
 
     def _stored_key(self, image: str | StoredImage) -> str:

@@ -20,8 +20,9 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 from gateway.errors import InvalidBase64, InvalidId, MalformedBody, UnsupportedMediaType
 from gateway.web import idempotency
 from gateway.web.expectations import expectation, located
+from gateway.web.inline_files import NOT_BASE64, named_place
 from gateway.web.memory_budget import reckon_body
-from gateway.web.references import NOT_BASE64, REFERENCE, File, in_memory, in_memory_or_store
+from gateway.web.references import REFERENCE, File, in_memory, in_memory_or_store
 from shared.errors import InvalidField, InvalidInput
 from shared.images.formats import ACCEPTED
 from shared.schemas import ID_PATTERN, Id
@@ -210,8 +211,8 @@ def _multipart(model: type[Body], incoming: Request) -> dict[str, Any]:
     for name, texts in form.lists():
         part = parts.get(name)
         if part in {FILE, FILES}:
-            if not all(text.startswith(REFERENCE) for text in texts):
-                raise InvalidField(f"`{name}` must be a file part (with a filename) or upload:{{id}}, not other text.")
+            for text in texts:
+                _check_reference(name, text)
             values[name] = texts if part is FILES else texts[0]
             continue
         read = [part.read(name, text) if part and part.read else text for text in texts]
@@ -224,6 +225,17 @@ def _multipart(model: type[Body], incoming: Request) -> dict[str, Any]:
         if found:
             values[name] = found if parts.get(name) is FILES else found[0]
     return values
+
+
+def _check_reference(name: str, text: str) -> None:
+    """The text of a form's field whose value is a file. Raises InvalidField."""
+    if text.startswith(REFERENCE):
+        return
+    if place := named_place(text):
+        raise InvalidField(f"`{name}` {place} (With curl: -F {name}=@photo.jpg)")
+    raise InvalidField(
+        f"`{name}` must be a file part (with a filename) or upload:{{id}}, not other text. Base64 goes into JSON."
+    )
 
 
 def _marks(metadata: Iterable[Any]) -> Iterable[Part]:
@@ -298,5 +310,5 @@ def _sentence(schema: Mapping[str, Any], problem: ErrorDetails) -> str:
     if problem["type"] == "missing":
         return f"`{name}` is missing; it must be {allowed}."
     if problem["type"] == NOT_BASE64:
-        return f"`{name}` is not valid base64."
+        return f"`{name}` {problem['msg']}"
     return f"`{name}` must be {allowed}."

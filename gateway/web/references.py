@@ -3,8 +3,6 @@
 A small file is read here, whole; an archive stays where it is until somebody reads what he needs of it.
 """
 
-import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Callable
@@ -18,6 +16,7 @@ from pydantic_core import PydanticCustomError
 from gateway.context import caller, context, services
 from gateway.errors import UploadDamaged, UploadIncomplete, UploadNotFound, UploadTooLarge
 from gateway.upload_store import Announcement
+from gateway.web.inline_files import decode_base64
 from gateway.web.memory_budget import reckon
 from shared.errors import ObjectNotFound
 from shared.schemas import ID_PATTERN
@@ -25,9 +24,6 @@ from shared.settings import LimitSettings
 from shared.storage.object_file import PIECE, open_object
 
 REFERENCE = "upload:"
-DATA_URL = re.compile(r"data:[^,]{0,100};base64,")
-WHITESPACE = dict.fromkeys(map(ord, " \t\r\n"))
-NOT_BASE64 = "invalid_base64"
 NO_FILE = "no_file"
 
 Limit = Callable[[LimitSettings], int]
@@ -72,15 +68,6 @@ def in_memory_or_store(limit: Limit) -> Callable[[Any, ValidationInfo], File]:
                 raise PydanticCustomError(NO_FILE, "it is no file")
 
     return read
-
-
-def decode_base64(text: str) -> bytes:
-    """With or without the prefix of a data URL. Raises PydanticCustomError."""
-    text = text[match.end() :] if (match := DATA_URL.match(text)) else text
-    try:
-        return base64.b64decode(text.translate(WHITESPACE), validate=True)
-    except (binascii.Error, ValueError):
-        raise PydanticCustomError(NOT_BASE64, "it is not valid base64") from None
 
 
 def fetch(reference: str, field: str, most: int) -> bytes:

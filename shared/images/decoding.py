@@ -50,12 +50,13 @@ def check(data: bytes, limits: ImageLimits) -> tuple[int, int]:
     Raises:
         EmptyImage, UnsupportedImage, CorruptImage, ImageTooLarge, ImageTooSmall: the limit is in the message.
     """
-    image, kind = open_image(data, limits)
-    with image:
-        size = _upright_size(image)
-        if kind not in IN_BOXES:
-            load(image, kind, data, reduction=STRONGEST_REDUCTION).close()
-        return size
+    opened, kind = open_image(data, limits)
+    size = opened.size
+    if kind in IN_BOXES:
+        with opened:
+            return _upright(size, _orientation(opened))
+    with opened, load(opened, kind, data, reduction=STRONGEST_REDUCTION) as image:
+        return _upright(size, _orientation(image))
 
 
 def measure(data: bytes, limits: ImageLimits) -> tuple[int, int]:
@@ -96,22 +97,20 @@ def decode(data: bytes, limits: ImageLimits, *, side: int = 0) -> Image.Image:
 def decode_with_alpha(data: bytes, limits: ImageLimits, *, side: int = 0) -> Decoded:
     """As `decode`, but what is half transparent keeps its own colour; what is wholly transparent has none: white."""
     opened, kind = open_image(data, limits)
-    with opened:
-        size, turn = _upright_size(opened), TURNS.get(_orientation(opened))
-        scale = limits.reduction(*opened.size, side=side)
-        unpacking = png.depth_of(opened)
-        with load(opened, kind, data, reduction=scale) as image:
-            profile = image.info.get("icc_profile")
-            color, alpha = _split(png.of_eight_bits(image, unpacking, data) if unpacking else image)
+    size, unpacking = opened.size, png.depth_of(opened)
+    scale = limits.reduction(*size, side=side)
+    with opened, load(opened, kind, data, reduction=scale) as image:
+        orientation, profile = _orientation(image), image.info.get("icc_profile")
+        color, alpha = _split(png.of_eight_bits(image, unpacking, data) if unpacking else image)
     if scale > 1 and kind is not Format.JPEG:
         color, alpha = color.reduce(scale), alpha and alpha.reduce(scale)
-    if turn is not None:
+    if (turn := TURNS.get(orientation)) is not None:
         color, alpha = color.transpose(turn), alpha and alpha.transpose(turn)
     rgb = color_profiles.to_srgb(color, profile)
     if alpha is not None:
         rgb = Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha.point(lambda value: 255 if value else 0))
     rgb.info = {}  # Pillow's writers would take a comment or a profile from there
-    return Decoded(rgb, alpha, scale, size)
+    return Decoded(rgb, alpha, scale, _upright(size, orientation))
 
 
 def media_type(data: bytes) -> str:
@@ -132,9 +131,9 @@ def _orientation(image: ImageFile) -> int:
         return 1
 
 
-def _upright_size(image: ImageFile) -> tuple[int, int]:
-    width, height = image.size
-    return (height, width) if _orientation(image) in SIDEWAYS else (width, height)
+def _upright(size: tuple[int, int], orientation: int) -> tuple[int, int]:
+    width, height = size
+    return (height, width) if orientation in SIDEWAYS else (width, height)
 
 
 def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:

@@ -13,7 +13,7 @@ from shared.images import av1, hevc
 
 MAX_BOXES = 5000  # in one box; a phone's picture of 200 million pixels has a thousand tiles
 MAX_EXTENTS = 256  # of one item
-CODED = frozenset({b"hvc1", b"hev1", b"av01"})
+HEVC, AV1 = frozenset({b"hvc1", b"hev1"}), frozenset({b"av01"})  # coded pictures
 GRID = b"grid"
 _ALPHA = (b":alpha", b"hevc:2015:auxid:1")  # how the type of a picture that holds opacity ends
 _TRUNCATED = "The image is truncated or damaged ({}). Send the whole file."
@@ -70,37 +70,39 @@ class Container:
             animated=any(box.kind == b"moov" for box in top),
         )
 
-    def decoded_pixels(self) -> int:
+    def decoded_pixels(self, coded: frozenset[bytes]) -> int:
         """How many pixels the picture that is shown makes its codec decode, or its opacity if that makes more.
+
+        `coded` are the kinds of pictures that the codec reads.
 
         Raises:
             CorruptImage, UnsupportedImage: part of it is missing, or of a kind that is not read.
         """
         shown = [number for number, of in self.auxiliaries.items() if self.primary in of and self._is_alpha(number)]
-        return max(self._cost(number) for number in (self.primary, *shown))
+        return max(self._cost(number, coded) for number in (self.primary, *shown))
 
     def _is_alpha(self, number: int) -> bool:
         return number in self.items and self.items[number].auxiliary.endswith(_ALPHA)
 
-    def _cost(self, number: int) -> int:
+    def _cost(self, number: int, coded: frozenset[bytes]) -> int:
         item = self.items.get(number)
         if item is None:
             raise CorruptImage(_TRUNCATED.format("a picture that it names is missing"))
         if item.kind != GRID:
-            return self._cost_of_coded(item)
+            return self._cost_of_coded(item, coded)
         self._content(item)
         tiles = [self.items.get(part, Item(b"none")) for part in self.parts.get(number, ())]
-        costs = {tile: self._cost_of_coded(tile) for tile in set(tiles)}
+        costs = {tile: self._cost_of_coded(tile, coded) for tile in set(tiles)}
         return max(item.width * item.height, sum(costs[tile] for tile in tiles))
 
-    def _cost_of_coded(self, item: Item) -> int:
-        if item.kind not in CODED:
+    def _cost_of_coded(self, item: Item, coded: frozenset[bytes]) -> int:
+        if item.kind not in coded:
             named = item.kind.decode("latin-1") if item.kind.isalnum() else "unknown"
             raise UnsupportedImage(f"The picture in the file is of the kind {named!r}, which is not read: send a JPEG.")
         content, declared = self._content(item), item.width * item.height
         if not declared:
             raise CorruptImage(_TRUNCATED.format("a picture in it has no size"))
-        if item.kind == b"av01":  # libavif brings whatever it decodes to the declared size
+        if item.kind in AV1:  # libavif brings whatever it decodes to the declared size
             return max(declared, av1.decoded_pixels(content))
         return declared * max(1, hevc.pictures(content, item.configuration))  # libheif decodes nothing larger
 

@@ -14,7 +14,7 @@ END = b"\xff\xd9"
 _SCAN, _PLAIN = 0xDA, frozenset({0xC0, 0xC1})  # the marker of the first scan; frames that are stored row by row
 _ALONE = frozenset({0x01, *range(0xD0, 0xDA)})  # markers without content
 _MAX_SEGMENTS = 10_000
-_EIGHTH = 8
+_SIDE = 2000  # px; of a larger picture the two are compared at a half, a quarter or an eighth
 _NOISE_BYTES = 64
 _MISSING = frozenset({127, 128})  # what a pixel that is not there is in each channel; CMYK is inverted
 
@@ -53,14 +53,14 @@ def has_all_pixels(data: bytes) -> bool:
     found = data.find(END, max(data.find(bytes((0xFF, _SCAN))), 0))
     body = (data[:found] if found >= 0 else data).rstrip(b"\xff")
     try:
-        return _small(body + END) == _small(body + _noise(body) + END)
+        return _decoded(body + END) == _decoded(body + _noise(body) + END)
     except Exception:  # noqa: BLE001 - Pillow's decoders raise many types on damaged data
         return False
 
 
-def _small(data: bytes) -> bytes:
+def _decoded(data: bytes) -> bytes:
     with JpegImageFile(io.BytesIO(data)) as image:
-        image.draft(None, (max(1, image.width // _EIGHTH), max(1, image.height // _EIGHTH)))
+        image.draft(None, (_SIDE, _SIDE))
         return image.tobytes()
 
 

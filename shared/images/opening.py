@@ -19,14 +19,14 @@ from PIL.WebPImagePlugin import WebPImageFile
 from shared.errors import CorruptImage, EmptyImage, ImageTooLarge, UnsupportedImage
 from shared.images import jpeg
 from shared.images.formats import ACCEPTED, Format, brands, describe, identify
-from shared.images.isobmff import Container
+from shared.images.isobmff import AV1, HEVC, Container
 from shared.images.limits import ImageLimits
 
 # Pillow has a limit of its own; `open_image` applies ours to the header, before any decoding.
 Image.MAX_IMAGE_PIXELS = None
 
 OVERHEAD = 2  # of the pixels that are shown, how many a file in boxes may have decoded: tiles hang over the edge
-IN_BOXES = frozenset({Format.HEIC, Format.AVIF})
+IN_BOXES = {Format.HEIC: HEVC, Format.AVIF: AV1}  # and the kinds of pictures that their decoders read
 
 
 def open_image(data: bytes, limits: ImageLimits) -> tuple[ImageFile, Format]:
@@ -96,7 +96,7 @@ def _check_container(data: bytes, kind: Format, limits: ImageLimits) -> None:
     container = Container.read(data)
     if kind is Format.AVIF and container.animated and brands(data)[0] != b"avif":
         raise UnsupportedImage("The file is an animated AVIF: send a still picture.")
-    needed = container.decoded_pixels()
+    needed = container.decoded_pixels(IN_BOXES[kind])
     if needed > OVERHEAD * limits.max_pixels:
         raise ImageTooLarge(
             f"The {kind} file makes its decoder decode {min(needed, 10**12):,} pixels; "

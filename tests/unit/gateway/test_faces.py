@@ -56,7 +56,20 @@ def test_a_recognition_with_options(api: Api, worker: FakeWorker, top_k: int) ->
     assert (payload["top_k"], payload["policy"]) == (top_k, "identify-fpir-1e-1")
 
 
-@pytest.mark.parametrize("text", [B64, f"data:image/jpeg;base64,{B64}", f"data:;base64,{B64}", "\n".join(B64)])
+URL_SAFE = base64.urlsafe_b64encode(PHOTO).decode()
+ENCODINGS = {
+    "plain": B64,
+    "url-safe": URL_SAFE,
+    "unpadded": B64.rstrip("="),
+    "url-safe, unpadded": URL_SAFE.rstrip("="),
+    "data url": f"data:image/jpeg;base64,{B64}",
+    "data url in capitals": f" DATA:image/jpeg;charset=binary;BASE64,{URL_SAFE}",
+    "data url without a type": f"data:;base64,{B64}",
+    "lines": "\r\n".join(B64),
+}
+
+
+@pytest.mark.parametrize("text", ENCODINGS.values(), ids=ENCODINGS)
 def test_json_carries_pictures_as_base64(api: Api, worker: FakeWorker, store: MemoryStore, text: str) -> None:
     answer = api.post(RECOGNISE, json={"image": text, "top_k": 3})
     assert answer.status_code == 202

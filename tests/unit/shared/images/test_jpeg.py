@@ -1,0 +1,100 @@
+"""JPEGs whose end is missing: read when all their pixels are there, refused when rows are gray for want of data."""
+
+import io
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from shared import images
+from shared.errors import CorruptImage
+from shared.images import ImageLimits
+from shared.images.jpeg import END, is_stored_by_rows
+
+LIMITS = ImageLimits(max_bytes=1_000_000, max_pixels=1_000_000, max_side=4000, min_side=16)
+KINDS: dict[str, tuple[str, dict[str, Any]]] = {
+    "baseline": ("RGB", {}),
+    "fine": ("RGB", {"quality": 100, "subsampling": 0}),
+    "gray": ("L", {}),
+    "cmyk": ("CMYK", {}),
+    "optimized": ("RGB", {"optimize": True}),
+    "restarts by row": ("RGB", {"restart_marker_rows": 1}),
+    "restarts by block": ("RGB", {"restart_marker_blocks": 1}),
+    "progressive": ("RGB", {"progressive": True}),
+}
+
+
+def jpeg(kind: str = "baseline", size: tuple[int, int] = (150, 133)) -> bytes:
+    mode, options = KINDS[kind]
+    buffer = io.BytesIO()
+    Image.effect_noise(size, 80).convert(mode).save(buffer, "JPEG", **options)
+    data = buffer.getvalue()
+    assert data.endswith(END)
+    return data
+
+
+@pytest.mark.parametrize("act", [images.check, images.decode])
+@pytest.mark.parametrize("missing", [1, 2])
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_its_last_marker_a_jpeg_is_the_same_picture(kind: str, missing: int, act: object) -> None:
+    assert callable(act)
+    data = jpeg(kind)
+    found, expected = act(data[:-missing], LIMITS), act(data, LIMITS)
+    assert found == expected
+
+
+@pytest.mark.parametrize("closed", [False, True])
+@pytest.mark.parametrize("missing", [30, 300, 3000])
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_its_last_rows_it_is_refused_whether_or_not_somebody_closed_it(
+    kind: str, missing: int, closed: bool
+) -> None:
+    data = jpeg(kind)[:-missing] + (END if closed else b"")
+    for act in (images.check, images.decode):
+        if closed and (missing == 30 or kind == "progressive"):
+            continue  # detail is missing at most: nothing is gray
+        with pytest.raises(CorruptImage, match="Send the whole file"):
+            act(data, LIMITS)
+
+
+@pytest.mark.parametrize("closed", [False, True])
+def test_rows_that_are_missing_from_a_restart_on_are_missed(closed: bool) -> None:
+    """What a camera loses that sends row by row."""
+    data = jpeg("restarts by row")
+    at = max(data.rfind(bytes((0xFF, 0xD0 + number))) for number in range(8))
+    for act in (images.check, images.decode):
+        with pytest.raises(CorruptImage):
+            act(data[:at] + (END if closed else b""), LIMITS)
+
+
+def test_a_picture_that_is_gray_is_whole() -> None:
+    for mode, color in (("L", 128), ("RGB", (128, 128, 128)), ("CMYK", (127, 127, 127, 127))):
+        buffer = io.BytesIO()
+        Image.new(mode, (90, 90), color).save(buffer, "JPEG", quality=95)
+        for data in (buffer.getvalue(), buffer.getvalue()[:-2]):
+            assert images.decode(data, LIMITS).size == images.check(data, LIMITS) == (90, 90)
+
+
+@pytest.mark.parametrize("more", [b"\0" * 100, b"trailer" * 1000, END, b"\xff\xd8\xff\xe0 a second picture"])
+def test_what_lies_behind_the_picture_does_not_matter(more: bytes) -> None:
+    data = jpeg()
+    assert images.check(data + more, LIMITS) == (150, 133)
+    assert images.decode(data + more, LIMITS) == images.decode(data, LIMITS)
+
+
+def test_of_two_pictures_in_one_file_the_first_is_taken() -> None:
+    first, second = Image.new("RGB", (64, 48), "red"), Image.new("RGB", (32, 24), "blue")
+    buffer = io.BytesIO()
+    first.save(buffer, "MPO", save_all=True, append_images=[second])
+    assert images.decode(buffer.getvalue(), LIMITS).size == (64, 48)
+    assert images.media_type(buffer.getvalue()) == "image/jpeg"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_what_is_stored_row_by_row_can_be_scaled_while_it_is_decoded(kind: str) -> None:
+    assert is_stored_by_rows(jpeg(kind)) is (kind != "progressive")
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"\xff\xd8\xff\xe0", b"\xff\xd8\xff\xe0\0\0" * 3, b"\xff" * 100])
+def test_what_is_no_jpeg_is_not_stored_row_by_row(data: bytes) -> None:
+    assert not is_stored_by_rows(data)
