@@ -76,7 +76,7 @@ class ArchiveLimits:
     """What an uploaded ZIP file may unpack to; bytes."""
 
     max_entries: int = 50_000
-    max_entry_bytes: int = 12 * 2**20
+    max_entry_bytes: int = 24 * 2**20
     max_total_bytes: int = 4 * 2**30
 
 

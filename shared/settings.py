@@ -89,7 +89,7 @@ class AuthSettings(_Section):
 
 class LimitSettings(_Section):
     body_bytes: int = Field(64 * 2**20, gt=0, description="largest request body")
-    image_bytes: int = Field(12 * 2**20, gt=0, description="largest image file")
+    image_bytes: int = Field(24 * 2**20, gt=0, description="largest image file")
     image_pixels: int = Field(50 * 2**20, gt=0, description="most pixels an image may decode to")
     jpeg_pixels: int = Field(
         200_000_000, gt=0, description="most pixels of a JPEG that is not progressive: it is scaled down while decoded"

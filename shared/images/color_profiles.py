@@ -13,7 +13,7 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     A profile may be damaged, or of another kind of picture than the one it lies in; the picture is still good.
     """
     if not profile:
-        return image.convert("RGB")
+        return _unprofiled(image)
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         if image.mode == "RGB" and ImageCms.getProfileDescription(source).strip() in SRGB_NAMES:
@@ -27,8 +27,12 @@ def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
             flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
         )
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return image.convert("RGB")
-    return converted or image.convert("RGB")
+        return _unprofiled(image)
+    return converted or _unprofiled(image)
+
+
+def _unprofiled(image: Image.Image) -> Image.Image:
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _srgb() -> bytes:

@@ -109,6 +109,8 @@ def decode_with_alpha(data: bytes, limits: ImageLimits, *, side: int = 0) -> Dec
     rgb = color_profiles.to_srgb(color, profile)
     if alpha is not None:
         rgb = Image.composite(rgb, Image.new("RGB", rgb.size, "white"), alpha.point(lambda value: 255 if value else 0))
+    if isinstance(rgb, ImageFile):
+        rgb = rgb.copy()  # a picture that knows nothing of the file
     rgb.info = {}  # Pillow's writers would take a comment or a profile from there
     return Decoded(rgb, alpha, scale, _upright(size, orientation))
 
@@ -147,4 +149,4 @@ def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
         return color, None if alpha.getextrema() == (255, 255) else alpha
     if image.mode in {"1", "L"}:
         return image.convert("L"), None
-    return image if image.mode == "CMYK" else image.convert("RGB"), None
+    return image if image.mode in {"RGB", "CMYK"} else image.convert("RGB"), None
