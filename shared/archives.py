@@ -15,7 +15,7 @@ from typing import BinaryIO, Protocol, cast
 from zlib import crc32
 
 from shared.errors import CorruptImage, EmptyImage, ImageTooLarge, InvalidArchive, LikenessError, UnsupportedImage
-from shared.file_names import HIDDEN, Parts, joined, parts_of, shown_name, why_left_out
+from shared.file_names import HIDDEN, Parts, is_picture, joined, parts_of, shown_name, why_left_out
 
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 DIRECTORY_BYTES = 200  # of an entry: 46, its name, its times; most have fewer
@@ -49,10 +49,11 @@ class FileProblem:
 
 @dataclass(frozen=True)
 class NamedFile:
-    """`parts` are as they were written, `name` is what it is found by."""
+    """`parts` are as they were written, `name` is what it is found by; one in a folder has a `path`."""
 
     parts: Parts
     read: Read
+    path: Path | None = None
 
     @property
     def name(self) -> str:
@@ -65,7 +66,7 @@ class NamedFile:
 
 @dataclass(frozen=True)
 class Contents:
-    """Every file is in one of the two, in the order that they were found; what is hidden comes last."""
+    """Every file is in one of the two, in the order that they were found; those left out are `sorted_out`."""
 
     files: tuple[NamedFile, ...]
     left_out: tuple[FileProblem, ...]
@@ -88,6 +89,7 @@ class _Found:
     problem: str | None
     read: Read
     size: int = 0
+    path: Path | None = None
 
 
 def zip_contents(file: BinaryIO, limits: ArchiveLimits | None = None, *, judge: Judge = why_left_out) -> Contents:
@@ -135,7 +137,9 @@ def folder_contents(root: Path, max_bytes: int, *, judge: Judge = why_left_out) 
             folders.append(_folder(_below(root, here), EMPTY_FOLDER))
         below[:] = sorted(set(below) - loops)
         paths = [here / one for one in sorted(files)]
-        found += (_Found(_below(root, path), _special(path), partial(read_file, path, max_bytes)) for path in paths)
+        found += (
+            _Found(_below(root, path), _special(path), partial(read_file, path, max_bytes), path=path) for path in paths
+        )
     return _contents(*_judged(found, judge), folders)
 
 
@@ -182,8 +186,13 @@ def _judged(found: Iterable[_Found], judge: Judge) -> tuple[list[_Found], list[F
 
 
 def _contents(wanted: Iterable[_Found], left_out: Iterable[FileProblem], folders: Iterable[FileProblem]) -> Contents:
-    problems = sorted((*left_out, *folders), key=lambda problem: problem.reason == HIDDEN)
-    return Contents(tuple(NamedFile(one.parts, one.read) for one in wanted), tuple(problems))
+    files = tuple(NamedFile(one.parts, one.read, one.path) for one in wanted)
+    return Contents(files, tuple(sorted_out((*left_out, *folders))))
+
+
+def sorted_out(left_out: Iterable[FileProblem]) -> list[FileProblem]:
+    """Pictures first, since somebody may miss them; hidden files last."""
+    return sorted(left_out, key=lambda one: (one.reason == HIDDEN, not is_picture(parts_of(one.file))))
 
 
 def _folder(parts: Parts, reason: str) -> FileProblem:

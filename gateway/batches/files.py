@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import PurePosixPath
 from typing import BinaryIO, NoReturn
 
-from shared.archives import ArchiveLimits, FileProblem, NamedFile, Read, zip_contents
+from shared.archives import ArchiveLimits, FileProblem, NamedFile, Read, sorted_out, zip_contents
 from shared.errors import InvalidField, UnsupportedImage
 from shared.file_names import joined, parts_of, why_left_out
 from shared.settings import LimitSettings
@@ -45,7 +45,7 @@ class SentFiles:
                 told.remove(problem.file)
             else:
                 others.append(problem)
-        return [*unnamed, *others]
+        return sorted_out([*unnamed, *others])
 
 
 def files_of(

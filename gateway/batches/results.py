@@ -60,7 +60,7 @@ class BatchDocument(Document):
     counts: BatchCounts
     warnings: int = Field(description="items with warnings, whatever became of them")
     skipped_count: int = Field(description="files that were sent and are no items")
-    skipped: list[SkippedFile] = Field(description="the first hundred of them, hidden ones last, each with its reason")
+    skipped: list[SkippedFile] = Field(description="the first hundred of them, pictures first, each with its reason")
     eta_seconds: float | None = Field(description="estimated time to the end; null when nothing is known")
     links: BatchLinks
 

@@ -1,15 +1,16 @@
 """The `likeness batches` commands: many pictures, or many people, that were asked for at once."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gateway.client.commands import output
+from gateway.client.commands import folders, output
 from gateway.client.commands.exits import Exit
 from gateway.client.commands.session import Session, online
 from gateway.client.documents import Problem
-from gateway.client.style_documents import Batch, BatchItem
+from gateway.client.style_documents import Batch, BatchItem, SkippedFile
 
 BatchId = Annotated[str, typer.Argument(metavar="BATCH")]
 
@@ -98,9 +99,16 @@ def watch(session: Session, batch: Batch) -> Batch:
     return session.client.batches.get(batch["id"])
 
 
-def report(session: Session, batch: Batch) -> None:
-    """Say how a batch ended; exits with 1 if something failed, with 3 if all that did are photos not taken."""
+def report(session: Session, batch: Batch, left_out: Sequence[SkippedFile] = ()) -> None:
+    """Say how a batch ended; exits with 1 if something failed, with 3 if all that did are photos not taken.
+
+    `left_out` are files that were not even sent. Pictures among those that are no items count as failed.
+    """
+    batch["skipped"] = [*left_out, *batch["skipped"]]
+    batch["skipped_count"] += len(left_out)
     failed = _show(session, batch)
+    if folders.lost_pictures(batch["skipped"]):
+        raise typer.Exit(Exit.ERROR)
     session.no(bool(failed) and all("enrolment" in item for item in failed))
     if failed:
         raise typer.Exit(Exit.ERROR)
@@ -115,8 +123,16 @@ def _show(session: Session, batch: Batch) -> list[BatchItem]:
     output.say(_line(batch))
     for item in failed:
         error = item["error"] or Problem(code="failed", detail="")
-        output.say(f"  {item['name'] or item['custom_id']}: {error['code']}: {error['detail']}")
+        output.say(f"  {_name(item)}: {error['code']}: {error['detail']}")
+    for item in session.client.batches.items(batch["id"]) if batch["warnings"] else ():
+        for warning in item.get("warnings", []):
+            output.say(f"  {_name(item)}: warning: {warning['code']}: {warning['detail']}")
+    folders.tell(batch["skipped"], batch["skipped_count"])
     return failed
+
+
+def _name(item: BatchItem) -> str:
+    return item["name"] or item["custom_id"]
 
 
 def _tell(session: Session, batch: Batch) -> None:
@@ -125,5 +141,7 @@ def _tell(session: Session, batch: Batch) -> None:
 
 def _line(batch: Batch) -> str:
     counts = ", ".join(f"{count:,} {name}" for name, count in batch["counts"].items() if count)
+    others = {"with warnings": batch["warnings"], "files skipped": batch["skipped_count"]}
+    counts += "".join(f", {count:,} {name}" for name, count in others.items() if count)
     left = f", {output.duration(batch['eta_seconds'])} left" if batch["eta_seconds"] else ""
     return f"{batch['id']}: {batch['status']}; {counts}{left}"

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from gateway.client.commands import folders
 from gateway.client.commands import output as printed
 from gateway.client.commands.offline import offline
-from gateway.client.commands.people import zipped
 from gateway.client.commands.session import AsJson, GalleryName, Key, Session, Url, connected, galleries_like, online
 from gateway.client.model_documents import FileProblem
 from shared.errors import InvalidField
@@ -87,8 +87,9 @@ def _archive(folder: Path | None) -> Iterator[Path | None]:
     if folder is None:
         yield None
         return
-    with zipped(folder) as archive:
-        yield archive
+    with folders.packed(folder) as made:
+        folders.tell(made.left_out)
+        yield made.archive
 
 
 def _list_unusable(problems: Sequence[FileProblem]) -> None:

@@ -7,8 +7,10 @@ import typer
 from rich.progress import track
 
 from gateway.client import Conflict, InvalidRequest, JobFailed, JobNotFinished, NotFound
-from gateway.client.commands import output
-from gateway.client.commands.people import photos_of
+from gateway.client.commands import folders, output
+from gateway.client.commands.exits import Exit
+from gateway.client.commands.folders import PersonPhoto
+from gateway.client.commands.people import TAKEN
 from gateway.client.commands.session import GalleryName, Session, online
 from gateway.client.model_documents import Migration
 
@@ -69,16 +71,19 @@ def supply_photos(
     session: Session,
     gallery: GalleryName,
     migration_id: MigrationId,
-    photos: Annotated[Path, typer.Argument(help="a directory with a folder of photos per person, named by his id")],
+    photos: Annotated[Path, typer.Argument(help="a directory with a folder of photos per person, named by their id")],
 ) -> None:
-    """Supply the people's photos again, to be embedded with the new model."""
-    found = photos_of(photos)
+    """Supply the people's photos again, to be embedded with the new model. Exits with 1 when one is not taken."""
+    found, left_out = folders.people_in(photos)
     hidden = session.as_json or not output.notes.is_terminal
     bar = track(found, description="embedding", console=output.notes, disable=hidden)
-    refused = [(path, reason) for path in bar if (reason := _refusal(session, gallery, migration_id, path))]
+    refused = [(photo, reason) for photo in bar if (reason := _refusal(session, gallery, migration_id, photo))]
     _show(session, session.client.migrations.get(gallery, migration_id))
-    for path, reason in refused:
-        output.note(f"left out: {path.parent.name}/{path.name}: {reason}")
+    for photo, reason in refused:
+        output.note(f"left out: {photo.name}: {reason}")
+    folders.tell(left_out)
+    if refused or folders.lost_pictures(left_out):
+        raise typer.Exit(Exit.ERROR)
 
 
 @migration.command("status")
@@ -125,13 +130,13 @@ def abandon(session: Session, gallery: GalleryName, migration_id: MigrationId) -
     session.give({"abandoned": migration_id}, "Abandoned.")
 
 
-def _refusal(session: Session, gallery: str, migration_id: str, photo: Path) -> str | None:
+def _refusal(session: Session, gallery: str, migration_id: str, photo: PersonPhoto) -> str | None:
     """Why the photo was not taken, None when it was."""
     try:
-        result = session.client.migrations.reembed(gallery, migration_id, photo.parent.name, photo).result
+        result = session.client.migrations.reembed(gallery, migration_id, photo.person, photo.path).result
     except (Conflict, InvalidRequest, JobFailed, JobNotFinished, NotFound) as error:  # others are of all photos
         return str(error)
-    return None if result["verdict"] in {"enrolled", "already_enrolled"} else f"{result['verdict']}: {result['reason']}"
+    return None if result["verdict"] in TAKEN else f"{result['verdict']}: {result['reason']}"
 
 
 def _show(session: Session, found: Migration) -> None:

@@ -2,10 +2,7 @@
 
 import json
 import math
-import tempfile
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -13,13 +10,13 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from gateway.client.commands import batches, output
+from gateway.client.commands import batches, folders, output
 from gateway.client.commands.session import GalleryOption, Session, online
 from gateway.client.documents import Face
 from gateway.client.options import EnrolmentOptions, PersonFields
-from gateway.client.style_documents import Batch
+from gateway.client.style_documents import Batch, SkippedFile
 from shared.errors import InvalidField
-from shared.images.formats import ACCEPTED, SUFFIXES
+from shared.images.formats import SUFFIXES
 
 TAKEN = {"enrolled", "already_enrolled"}
 
@@ -59,8 +56,9 @@ def enrol(  # noqa: PLR0913, PLR0917 - its arguments are the command's options
 ) -> None:
     """Enrol a person from one photo or more, or many people at once.
 
-    Many come as a folder with a folder of photos per person, named by his id; as a ZIP of such a folder; or as JSON
-    lines. Exits with 3 when a photo is not taken.
+    Many come as a folder with a folder of photos per person, named by their id; as a ZIP of such a folder; or as JSON
+    lines. Exits with 3 when a photo is not taken, with 1 when something else is wrong: a file that cannot be read, or
+    whose person its folders do not tell.
 
     For one person: likeness enrol --gallery staff ada ada.jpg
 
@@ -69,8 +67,8 @@ def enrol(  # noqa: PLR0913, PLR0917 - its arguments are the command's options
     if len(words) == 1:
         if label or override:
             raise InvalidField("--label and --override are for one person: name the person before the photos.")
-        batch = _send_many(session, gallery, Path(words[0]), device=device, conflicts=conflicts)
-        batches.report(session, batch if detach else batches.watch(session, batch))
+        batch, left_out = _send_many(session, gallery, Path(words[0]), device=device, conflicts=conflicts)
+        batches.report(session, batch if detach else batches.watch(session, batch), left_out)
         return
     person, *photos = words
     if Path(person).suffix.lower() in SUFFIXES and Path(person).is_file():
@@ -93,16 +91,19 @@ def enrol(  # noqa: PLR0913, PLR0917 - its arguments are the command's options
     session.no(refused)
 
 
-def _send_many(session: Session, gallery: str, source: Path, *, device: str | None, conflicts: str | None) -> Batch:
+def _send_many(
+    session: Session, gallery: str, source: Path, *, device: str | None, conflicts: str | None
+) -> tuple[Batch, Sequence[SkippedFile]]:
+    """The batch, and the files of a folder that were not sent."""
     enrol_many = partial(session.client.batches.enrol, device=device, conflicts=conflicts)
     if source.is_dir():
-        with zipped(source) as archive:
-            return enrol_many(gallery, archive=archive)
+        with folders.packed(source) as made:
+            return enrol_many(gallery, archive=made.archive), made.left_out
     match source.suffix.lower():
         case ".zip":
-            return enrol_many(gallery, archive=source)
+            return enrol_many(gallery, archive=source), []
         case ".jsonl" | ".ndjson":
-            return enrol_many(gallery, manifest=source)
+            return enrol_many(gallery, manifest=source), []
         case _:
             absent = "" if source.exists() else f"There is no {source}. "
             raise InvalidField(
@@ -259,27 +260,6 @@ def confirm(question: str, *, yes: bool) -> None:
     if not output.notes.is_terminal:
         raise InvalidField(f"{question} Say --yes where nobody can be asked.")
     typer.confirm(question, abort=True, err=True)
-
-
-@contextmanager
-def zipped(folder: Path) -> Iterator[Path]:
-    """A folder of people as a ZIP file, gone afterwards."""
-    with tempfile.TemporaryDirectory(prefix="likeness-") as scratch:
-        path = Path(scratch) / "photos.zip"
-        # photos are compressed already; a camera's clock may stand at 1970, which a ZIP cannot say
-        with zipfile.ZipFile(path, "w", strict_timestamps=False) as archive:
-            for file in photos_of(folder):
-                name = str(file.relative_to(folder)).encode(errors="backslashreplace").decode()
-                archive.write(file, name)
-        yield path
-
-
-def photos_of(folder: Path) -> list[Path]:
-    """The photos of a folder with a folder per person."""
-    found = sorted(path for path in folder.glob("*/*") if path.suffix.lower() in SUFFIXES)
-    if not found:
-        raise InvalidField(f"{folder} holds no photos: it needs a folder of {ACCEPTED} files per person.")
-    return found
 
 
 def _face(face: Face) -> str:

@@ -1,14 +1,16 @@
 """The photos that a command names, and what the picture of each is called in the output folder."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from glob import glob
 from itertools import chain, count
 from pathlib import Path
 
+from gateway.client.commands.folders import LARGEST
+from shared.archives import FileProblem, folder_contents
 from shared.errors import InvalidField
-from shared.images.formats import ACCEPTED, SUFFIXES
+from shared.images.formats import ACCEPTED
 
 
 @dataclass(frozen=True)
@@ -19,20 +21,31 @@ class Photo:
     output: str
 
 
-def find_photos(named: Sequence[str], suffix: str, folder: Path) -> list[Photo]:
-    """The photos behind files, folders (with those below) and patterns; each once, in order, with its own picture.
+@dataclass(frozen=True)
+class FoundPhotos:
+    """Each once, in order; and the files of the folders that were named which are no pictures, by their paths."""
 
-    `folder` is where the pictures go: what it holds within a folder of photos are paintings, and they are left out.
+    photos: list[Photo]
+    left_out: list[FileProblem]
+
+
+def find_photos(named: Sequence[str], suffix: str, folder: Path) -> FoundPhotos:
+    """The photos behind files, folders (with those below) and patterns, each with a picture of its own.
+
+    `folder` is where the pictures go: what it holds within a folder of photos are paintings, and no photos.
 
     Raises:
-        InvalidField: nothing is there, or a picture would take the place of a photo or of a folder.
+        InvalidArchive, InvalidField: nothing is there, or a picture would take the place of a photo or of a folder.
     """
     pictures = folder.resolve()
     found: dict[Path, tuple[str, str]] = {}
+    left_out: list[FileProblem] = []
     for name in named:
         for path in _matches(name, pictures):
             parent = path.resolve() if path.is_dir() else path.resolve().parent
-            for file, relative in _below(path, pictures):
+            files, others = _below(path, pictures)
+            left_out += others
+            for file, relative in files:
                 found.setdefault(file.resolve(), (str(relative), parent.name))
     if not found:
         raise InvalidField(f"No {ACCEPTED} files in {', '.join(named)}.")
@@ -42,7 +55,7 @@ def find_photos(named: Sequence[str], suffix: str, folder: Path) -> list[Photo]:
         if target.resolve() in found or target.is_dir():
             kind = "a folder" if target.is_dir() else "one of the photos"
             raise InvalidField(f"The picture of {photo.file} would be {target}, {kind}: choose another folder for it.")
-    return photos
+    return FoundPhotos(photos, list(dict.fromkeys(left_out)))
 
 
 def _matches(name: str, pictures: Path) -> list[Path]:
@@ -57,18 +70,24 @@ def _matches(name: str, pictures: Path) -> list[Path]:
     return kept
 
 
-def _below(path: Path, pictures: Path) -> Iterator[tuple[Path, Path]]:
+def _below(path: Path, pictures: Path) -> tuple[list[tuple[Path, Path]], list[FileProblem]]:
+    """The files with their paths in the folder, and what is left out of it; of what is no folder, itself."""
     if not path.is_dir():
-        yield path, Path(path.name)
-        return
+        return [(path, Path(path.name))], []
     if path.resolve() == pictures:
         raise InvalidField(f"{path} holds the photos: choose another folder for the pictures.")
     own = {pictures} if path.resolve() in pictures.parents else set()
-    for file in sorted(path.rglob("*")):
-        relative = file.relative_to(path)
-        hidden = any(part.startswith(".") for part in relative.parts)
-        if file.is_file() and file.suffix.lower() in SUFFIXES and not hidden and own.isdisjoint(file.resolve().parents):
-            yield file, relative
+
+    def is_own(file: Path) -> bool:
+        return not own.isdisjoint((file.resolve(), *file.resolve().parents))
+
+    found = folder_contents(path, LARGEST)
+    files = [file.path for file in found.files if file.path is not None and not is_own(file.path)]
+    others = [(path / problem.file, problem.reason) for problem in found.left_out]
+    return (
+        [(file, file.relative_to(path)) for file in files],
+        [FileProblem(str(file), reason) for file, reason in others if not is_own(file)],
+    )
 
 
 def _outputs(found: Mapping[Path, tuple[str, str]], suffix: str) -> dict[Path, str]:

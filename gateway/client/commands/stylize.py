@@ -1,16 +1,17 @@
 """`likeness stylize`: photos painted into a folder, one with its progress, many as batches."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 
 from gateway.client import ApiError, Job, JobFailed
+from gateway.client.commands import folders
 from gateway.client.commands import output as printed
 from gateway.client.commands.exits import Exit
 from gateway.client.commands.painting import Failure, Painter, Standing
-from gateway.client.commands.photos import Photo, find_photos
+from gateway.client.commands.photos import FoundPhotos, Photo, find_photos
 from gateway.client.commands.session import Session, online
 from gateway.client.style_documents import Stylization
 from shared.errors import InvalidField
@@ -39,7 +40,8 @@ def stylize(  # noqa: PLR0913, PLR0917 - its arguments are the command's options
     """Paint photos in the style of a painting. Run it again to go on where it stopped.
 
     Many photos are painted as batches, which go on by themselves; pictures are written as they are done. Photos that
-    have a picture in the folder already are passed over. Exits with 1 when a photo could not be painted.
+    have a picture in the folder already are passed over. Exits with 1 when a photo could not be painted; files of a
+    folder that are no pictures are named.
 
     Example: likeness stylize holiday/ --style great-wave -o painted
     """
@@ -47,11 +49,11 @@ def stylize(  # noqa: PLR0913, PLR0917 - its arguments are the command's options
              "seed": seed, "format": image_format}  # fmt: skip
     options = {name: str(value) for name, value in given.items() if value is not None}
     chosen = _chosen(style)
-    found = find_photos(photos, image_format, output)
+    named = find_photos(photos, image_format, output)
     painter = Painter(session.client, output, chosen, options)
-    found = painter.settled(found)
+    found = painter.settled(named.photos)
     failures = _paint_one(session, found[0], painter) if len(found) == 1 else _paint_many(session, found, painter)
-    _report(session, found, failures, output)
+    _report(session, replace(named, photos=found), failures, output)
 
 
 def _chosen(style: str) -> str | Path:
@@ -132,14 +134,17 @@ def _leave(session: Session, painter: Painter) -> NoReturn:
     raise typer.Exit(Exit.INTERRUPTED)
 
 
-def _report(session: Session, photos: list[Photo], failures: list[Failure], output: Path) -> None:
-    made = [photo.output for photo in photos if (output / photo.output).is_file()]
+def _report(session: Session, found: FoundPhotos, failures: list[Failure], output: Path) -> None:
+    """Say what was painted, and what was not; exits with 1 where something that looks like a picture was not."""
+    made = [photo.output for photo in found.photos if (output / photo.output).is_file()]
+    skipped = folders.skipped(found.left_out)
     if session.as_json:
         failed = [asdict(failure) for failure in failures]
-        printed.write_json({"output": str(output), "pictures": made, "failures": failed})
+        printed.write_json({"output": str(output), "pictures": made, "failures": failed, "skipped": skipped})
     else:
         for failure in failures:
             printed.say(f"{failure.photo}: {failure.code}: {failure.detail}")
-        printed.say(f"{len(made):,} of {len(photos):,} photos are painted: {output}")
-    if len(made) < len(photos):
+        folders.tell(skipped)
+        printed.say(f"{len(made):,} of {len(found.photos):,} photos are painted: {output}")
+    if len(made) < len(found.photos) or folders.lost_pictures(skipped):
         raise typer.Exit(Exit.ERROR)

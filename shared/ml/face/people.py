@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from shared.archives import ArchiveLimits, Contents, FileProblem, folder_contents, zip_contents
+from shared.archives import ArchiveLimits, Contents, FileProblem, folder_contents, sorted_out, zip_contents
 from shared.faces.folders import Unclear, people_of
-from shared.file_names import HIDDEN, shown_name
+from shared.file_names import shown_name
 
 __all__ = ["ArchiveLimits", "FileProblem", "Photo", "PhotoCollection", "read_folder", "read_zip"]
 
@@ -65,5 +65,5 @@ def _collection(found: Contents) -> PhotoCollection:
                 problems.append(FileProblem(name, reason))
             case _:
                 photos.append(Photo(shown_name((person,)), name, file.read))
-    problems.sort(key=lambda problem: (problem.reason == HIDDEN, problem.file))
-    return PhotoCollection(tuple(sorted(photos, key=lambda photo: photo.name)), tuple(problems))
+    problems.sort(key=lambda problem: problem.file)
+    return PhotoCollection(tuple(sorted(photos, key=lambda photo: photo.name)), tuple(sorted_out(problems)))

@@ -1,13 +1,17 @@
 """What the commands print: for scripts, and for people."""
 
+import io
 import json as jsonlib
+import zipfile
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from rich.console import Console
 
 from gateway.client.commands import output
+from shared.file_names import HIDDEN
 from tests.unit.gateway.client.commands.conftest import Likeness, by_path, job
 from tests.unit.gateway.client.conftest import Gateway, json
 
@@ -22,6 +26,9 @@ KEY = {
     "expires_at": None,
 }
 BATCH = {
+    "warnings": 0,
+    "skipped_count": 0,
+    "skipped": [],
     "id": "b",
     "kind": "enrolment",
     "status": "succeeded",
@@ -185,6 +192,96 @@ def test_a_folder_of_people_is_enrolled_as_a_batch_and_who_was_not_taken_is_name
     assert b"PK\x03\x04" in gateway.asked[0].content
     assert (done.status, done.err) == (3, "")
     assert "bob/1.jpg: no_face: No face is in it." in done.out
+
+
+def test_what_a_batch_skipped_and_warns_of_is_told(gateway: Gateway, likeness: Likeness) -> None:
+    skipped = [{"name": "notes.txt", "reason": "is no photo by its name"}, {"name": ".x", "reason": HIDDEN}]
+    item = {"custom_id": "x", "name": None, "warnings": [{"code": "lookalike", "detail": "It resembles another."}]}
+    batch = {**BATCH, "warnings": 1, "skipped": skipped, "skipped_count": 205}
+
+    def items(request: httpx.Request) -> dict[str, Any]:
+        return {"items": [] if "status" in request.url.params else [item], "next_cursor": None}
+
+    gateway.answers = [by_path({"GET /v1/batches/b": batch, "GET /v1/batches/b/items": items})]
+    done = likeness("batches", "show", "b")
+    assert "1 with warnings, 205 files skipped" in done.out
+    assert "x: warning: lookalike: It resembles another." in done.out
+    assert done.err.splitlines() == [
+        "left out: notes.txt is no photo by its name",
+        "left out: 1 hidden files",
+        "left out: 203 more files",
+    ]
+
+
+def enrolling(*skipped: dict[str, str]) -> Any:
+    batch = {**BATCH, "skipped": list(skipped), "skipped_count": len(skipped)}
+    return by_path(
+        {
+            "POST /v1/galleries/staff/enrolment-batches": json({**batch, "status": "queued"}, 202),
+            "GET /v1/batches/b/events": json({}, 204),
+            "GET /v1/batches/b": batch,
+            "GET /v1/batches/b/items": {"items": [], "next_cursor": None},
+        }
+    )
+
+
+def test_a_folder_is_sent_with_all_its_pictures_and_the_rest_is_named(
+    gateway: Gateway, likeness: Likeness, tmp_path: Path
+) -> None:
+    for name in ("ada/photos/1.jpg", "ada/2.tiff", "ada/notes.txt", "ada/.DS_Store", "ada/film.mov"):
+        (tmp_path / "people" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "people" / name).write_bytes(b"photo")
+    gateway.answers = [enrolling()]
+    done = likeness("enrol", "-g", "staff", "people", "--json")
+    sent = gateway.asked[0].content
+    with zipfile.ZipFile(io.BytesIO(sent[sent.index(b"PK\x03\x04") :])) as archive:
+        assert archive.namelist() == ["ada/2.tiff", "ada/photos/1.jpg"]
+    told = jsonlib.loads(done.out)
+    assert [file["name"] for file in told["skipped"]] == ["ada/film.mov", "ada/notes.txt", "ada/.DS_Store"]
+    assert (done.status, told["skipped_count"]) == (0, 3)
+
+
+@pytest.mark.parametrize("name", ["ada/1.jpg", "ada/2.tiff"])
+def test_a_picture_that_was_skipped_is_an_error(
+    gateway: Gateway, likeness: Likeness, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "people.zip").write_bytes(b"PK")
+    gateway.answers = [enrolling({"name": name, "reason": "is a link: put the file itself there"})]
+    done = likeness("enrol", "-g", "staff", "people.zip")
+    assert (done.status, done.err) == (1, f"left out: {name} is a link: put the file itself there\n")
+
+
+def test_photos_for_a_migration_are_of_the_people_that_enrolment_takes_them_for(
+    gateway: Gateway, likeness: Likeness, tmp_path: Path
+) -> None:
+    for name in ("ada/photos/1.jpg", "sales/bob/1.jpg"):
+        (tmp_path / "people" / name).parent.mkdir(parents=True)
+        (tmp_path / "people" / name).write_bytes(b"photo")
+    found = {"id": "m", "state": "running", "migrated": 1, "persons": 2, "missing": []}
+    models = {"source": {"name": "a"}, "target": {"name": "b"}}
+    path = "/v1/galleries/staff/migrations/m"
+    gateway.answers = [
+        by_path(
+            {
+                f"POST {path}/faces": json(job({"verdict": "enrolled"}), 202),
+                f"GET {path}": {**found, **models},
+            }
+        )
+    ]
+    done = likeness("migration", "photos", "staff", "m", "people")
+    assert done.status == 1
+    assert "left out: sales/bob/1.jpg lies in `sales/bob`" in done.err
+
+
+def test_a_file_of_a_folder_that_cannot_be_read_is_named_and_the_others_are_sent(
+    gateway: Gateway, likeness: Likeness, tmp_path: Path
+) -> None:
+    (tmp_path / "people" / "ada").mkdir(parents=True)
+    (tmp_path / "people" / "ada" / "1.jpg").write_bytes(b"photo")
+    (tmp_path / "people" / "ada" / "2.jpg").write_bytes(b"")
+    gateway.answers = [enrolling()]
+    done = likeness("enrol", "-g", "staff", "people")
+    assert (done.status, done.err) == (1, "left out: ada/2.jpg cannot be read (The file is empty.)\n")
 
 
 def test_events_are_lines_of_json(gateway: Gateway, likeness: Likeness) -> None:

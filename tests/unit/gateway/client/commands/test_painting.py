@@ -67,7 +67,7 @@ def working(services: Services, worker: FakeWorker) -> Iterator[set[str]]:
 
 def paint(client: Client, photos: Path, output: Path) -> Painter:
     painter = Painter(client, output, "poppies", OPTIONS)
-    painter.begin(find_photos([str(photos)], "jpeg", output))
+    painter.begin(find_photos([str(photos)], "jpeg", output).photos)
     list(painter.follow())
     return painter
 
@@ -84,7 +84,7 @@ def test_photos_without_a_picture_are_tried_again_and_no_others(
     client: Client, photos: Path, tmp_path: Path, working: set[str]
 ) -> None:
     working.add("1")
-    found = find_photos([str(photos)], "jpeg", OUT)
+    found = find_photos([str(photos)], "jpeg", OUT).photos
     [failure] = paint(client, photos, tmp_path / "out").failures(found)
     assert (failure.photo, failure.code, failure.detail) == (
         str((photos / "b.png").resolve()),
@@ -106,7 +106,7 @@ def test_photos_of_one_name_that_are_painted_one_after_the_other_do_not_share_a_
             (tmp_path / folder).mkdir(exist_ok=True)
             (tmp_path / folder / name).write_bytes(PHOTO + folder.encode())
         painter = Painter(client, tmp_path / "out", "poppies", OPTIONS)
-        photos = painter.settled(find_photos([str(tmp_path / folder)], "jpeg", tmp_path / "out"))
+        photos = painter.settled(find_photos([str(tmp_path / folder)], "jpeg", tmp_path / "out").photos)
         painter.begin(photos)
         list(painter.follow())
         outputs.append([photo.output for photo in photos])
@@ -117,7 +117,7 @@ def test_photos_of_one_name_that_are_painted_one_after_the_other_do_not_share_a_
 def test_a_batch_that_is_under_way_is_gone_on_with(
     client: Client, photos: Path, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    found = find_photos([str(photos)], "jpeg", OUT)
+    found = find_photos([str(photos)], "jpeg", OUT).photos
     Painter(client, tmp_path / "out", "poppies", OPTIONS).begin(found)
     again = Painter(client, tmp_path / "out", "poppies", OPTIONS)
     again.begin(found)
@@ -131,7 +131,7 @@ def test_photos_of_a_batch_that_was_cancelled_are_sent_again(
     client: Client, photos: Path, tmp_path: Path, working: set[str]
 ) -> None:
     assert not working
-    found = find_photos([str(photos)], "jpeg", OUT)
+    found = find_photos([str(photos)], "jpeg", OUT).photos
     Painter(client, tmp_path / "out", "poppies", OPTIONS).begin(found)
     [batch] = client.batches.list()
     if batch["finished_at"] is None:
@@ -154,7 +154,7 @@ def test_a_batch_that_is_known_no_longer_is_begun_anew(
 
 
 def test_a_folder_of_another_style_is_left_alone(client: Client, photos: Path, tmp_path: Path) -> None:
-    Painter(client, tmp_path / "out", "poppies", OPTIONS).begin(find_photos([str(photos)], "jpeg", OUT))
+    Painter(client, tmp_path / "out", "poppies", OPTIONS).begin(find_photos([str(photos)], "jpeg", OUT).photos)
     with pytest.raises(InvalidField, match="poppies"):
         Painter(client, tmp_path / "out", "great-wave", OPTIONS)
 
@@ -177,7 +177,7 @@ def test_a_photo_beyond_every_limit_is_an_error_of_its_own(
     photos: Path, tmp_path: Path, make_client: Callable[[int], Client]
 ) -> None:
     client = make_client(20_000)
-    found = find_photos([str(photos / "a.jpg")], "jpeg", OUT)
+    found = find_photos([str(photos / "a.jpg")], "jpeg", OUT).photos
     found[0].file.write_bytes(b"x" * 40_000)
     painter = Painter(client, tmp_path / "out", "poppies", OPTIONS)
     painter.begin(found)

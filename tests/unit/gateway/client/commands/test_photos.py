@@ -24,17 +24,17 @@ def photos(tmp_path: Path) -> Path:
 def test_photos_of_a_folder_keep_their_places(photos: Path) -> None:
     (photos / "notes.txt").write_text("no photo")
     (photos / ".hidden.jpg").write_bytes(PHOTO)
-    assert [one.output for one in find_photos([str(photos)], "png", OUT)] == ["a.png", "b.png", "sub/c.png"]
+    assert [one.output for one in find_photos([str(photos)], "png", OUT).photos] == ["a.png", "b.png", "sub/c.png"]
 
 
 def test_a_photo_that_is_named_twice_is_painted_once(photos: Path) -> None:
     named = [str(photos / "a.jpg"), str(photos / "*.jpg"), str(photos)]
-    assert [one.output for one in find_photos(named, "jpeg", OUT)] == ["a.jpeg", "b.jpeg", "sub/c.jpeg"]
+    assert [one.output for one in find_photos(named, "jpeg", OUT).photos] == ["a.jpeg", "b.jpeg", "sub/c.jpeg"]
 
 
 def test_photos_that_differ_by_the_suffix_only_do_not_share_a_picture(photos: Path) -> None:
     (photos / "a.png").write_bytes(PHOTO)
-    found = find_photos([str(photos)], "jpeg", OUT)
+    found = find_photos([str(photos)], "jpeg", OUT).photos
     assert [one.output for one in found][:3] == ["a.jpg.jpeg", "a.png.jpeg", "b.jpeg"]
 
 
@@ -47,7 +47,7 @@ def outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., di
         for file in map(Path, files.split()):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(PHOTO)
-        found = find_photos(named, "jpeg", Path(folder))
+        found = find_photos(named, "jpeg", Path(folder)).photos
         return {str(one.file.relative_to(tmp_path.resolve())): one.output for one in found}
 
     return find
@@ -109,3 +109,20 @@ def test_what_is_not_there_is_named(tmp_path: Path, name: str) -> None:
 def test_a_folder_without_photos_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidField, match="No JPEG"):
         find_photos([str(tmp_path)], "jpeg", OUT)
+
+
+def test_files_of_a_folder_that_are_no_pictures_are_listed(photos: Path) -> None:
+    (photos / "notes.txt").write_text("no photo")
+    (photos / "sub" / "old.tiff").write_bytes(b"II*")
+    (photos / "out").mkdir()
+    (photos / "out" / "notes.txt").write_text("beside the pictures")
+    (photos / ".hidden.jpg").write_bytes(PHOTO)
+    found = find_photos([str(photos), str(photos)], "png", photos / "out")
+    assert [one.output for one in found.photos] == ["a.png", "b.png", "sub/c.png", "sub/old.png"]
+    assert [Path(problem.file).name for problem in found.left_out] == ["notes.txt", ".hidden.jpg"]
+
+
+def test_photos_behind_a_link_are_found_once(photos: Path) -> None:
+    (photos / "again").symlink_to(photos / "sub")
+    (photos / "sub" / "up").symlink_to(photos)
+    assert len(find_photos([str(photos)], "png", OUT).photos) == 3
