@@ -7,7 +7,8 @@ that the archive declares for it. It is read piece by piece, since `ZipFile.read
 import os
 import stat
 import zipfile
-from collections.abc import Callable, Iterable
+from bisect import bisect
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -110,8 +111,7 @@ def zip_contents(file: BinaryIO, limits: ArchiveLimits | None = None, *, judge: 
     _check(wanted, limits)
     if not wanted and any(problem.reason == ENCRYPTED for problem in left_out):
         raise InvalidArchive("The archive is encrypted: send one without a password.")
-    full = {one.parts[:depth] for one in found for depth in range(len(one.parts))}
-    empty = [_folder(parts, EMPTY_FOLDER) for parts, is_folder, _ in named if is_folder and parts not in full]
+    empty = _empty((parts for parts, is_folder, _ in named if is_folder), [one.parts for one in found])
     return _contents(wanted, left_out, empty)
 
 
@@ -193,6 +193,17 @@ def _contents(wanted: Iterable[_Found], left_out: Iterable[FileProblem], folders
 def sorted_out(left_out: Iterable[FileProblem]) -> list[FileProblem]:
     """Pictures first, since somebody may miss them; hidden files last."""
     return sorted(left_out, key=lambda one: (one.reason == HIDDEN, not is_picture(parts_of(one.file))))
+
+
+def _empty(folders: Iterable[Parts], files: Sequence[Parts]) -> list[FileProblem]:
+    """The folders that no file lies in. A name may have thousands of parts: no set of all its beginnings is made."""
+    paths = sorted("/".join(parts) for parts in files)
+
+    def is_empty(folder: str) -> bool:
+        place = bisect(paths, folder)
+        return place == len(paths) or not paths[place].startswith(folder)
+
+    return [_folder(parts, EMPTY_FOLDER) for parts in folders if parts and is_empty("/".join((*parts, "")))]
 
 
 def _folder(parts: Parts, reason: str) -> FileProblem:

@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+import tracemalloc
 import warnings
 import zipfile
 import zlib
@@ -25,6 +26,7 @@ from shared.archives import (
     zip_contents,
 )
 from shared.errors import InvalidArchive, StorageUnavailable
+from shared.faces.folders import people_of
 from shared.file_names import HIDDEN, NO_PHOTO
 
 
@@ -167,3 +169,13 @@ def test_whatever_is_left_out_of_a_folder_is_listed_with_its_reason(tmp_path: Pa
         ("gone.jpg", NOWHERE),
         ("pipe.jpg", SPECIAL),
     }
+
+
+def test_a_name_of_thousands_of_parts_takes_no_more_memory_than_its_letters() -> None:
+    deep = with_entries(("x/" * 30_000 + "1.jpg", b"x"), ("x/" * 30_000, b""), ("y/", b""))
+    tracemalloc.start()
+    found = zip_contents(deep)
+    assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    tracemalloc.stop()
+    assert [problem.file for problem in found.left_out] == ["y/"]
+    assert people_of([file.parts for file in found.files])

@@ -217,3 +217,9 @@ def test_a_manifest_that_names_what_cannot_be_read_is_told_why() -> None:
     with pytest.raises(UnsupportedImage, match="is encrypted"):
         found.readers["a.jpg"]()
     assert found.besides({"a.jpg", "b.jpg"}) == []
+
+
+def test_files_that_a_manifest_does_not_name_are_not_counted_as_pictures() -> None:
+    files = {f"{number}.jpg": b"x" for number in range(6)} | {f"._{number}.jpg": b"x" for number in range(6)}
+    found = files_of([], io.BytesIO(packed(files)), LIMITS, by_manifest=True)
+    assert len(found.besides({"1.jpg"})) == 11
