@@ -1,6 +1,7 @@
 """A stylisation's pictures are scaled as they are decoded: equal to the eye, and never many at their full size."""
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,14 +29,14 @@ from workers.style_models import FastWork, StyleModels
 ROOM = ImageLimits(max_bytes=2**24, max_pixels=10**7, max_side=10_000, min_side=16)
 
 
-def read(mode: StyleMode = StyleMode.FINE, **given: bytes) -> StyleInputs:
+def read(mode: StyleMode = StyleMode.FINE, limits: ImageLimits = ROOM, **given: bytes) -> StyleInputs:
     """Of size 48; `given` are the pictures by their names: content, style, mask, keep, init."""
     files = {"content": picture(96, 60), "style": picture(50, 70), **given}
     keys = {f"{name}_key": name for name in ("keep", "init") if name in files}
     styles = (StyleInput(key="style", mask_key="mask" if "mask" in files else None),)
     wanted: dict[str, Any] = {"mode": mode, "size": SIZE, "format": ImageFormat.PNG, **keys}
     payload = StylizationPayload(content_key="content", styles=styles, **wanted)
-    return read_inputs(payload, fetch_inputs(payload, files.__getitem__), ROOM)
+    return read_inputs(payload, fetch_inputs(payload, files.__getitem__), limits)
 
 
 # --- masks ---
@@ -102,6 +103,17 @@ def test_a_large_fast_style_paints_as_at_its_full_size(style_models: StyleModels
         for name, style in (("whole", in_float(data, 900, 1800)), ("scaled", scaled))
     )
     assert (whole - small).abs().mean() < 2 / 255
+
+
+def test_a_picture_that_is_decoded_at_a_half_is_no_smaller_than_the_output() -> None:
+    large = photo(400, 251)
+    tight = replace(ROOM, working_pixels=1)
+    whole, halved = (read(limits=limits, content=large, style=large, init=large) for limits in (ROOM, tight))
+    assert halved.init is not None
+    assert whole.init is not None
+    assert halved.content.shape == whole.content.shape == (1, 3, 30, SIZE)
+    for one, other in ((whole.content, halved.content), (whole.init, halved.init)):
+        assert (one - other).abs().mean() < 8 / 255  # of noise
 
 
 def test_the_memory_for_decoding_grows_with_the_largest_picture_not_with_their_number() -> None:
