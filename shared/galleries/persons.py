@@ -179,8 +179,9 @@ class PersonStore(TemplateStore):
             marks = self._store.keys(external_folder(tenant, gallery, query.external_id))
             keys = iter(sorted(f"{folder}{mark.rsplit('/', 1)[1]}.json" for mark in marks))
             keys = (key for key in keys if not after or key > f"{folder}{after}.json")
-        records = get_all(self._store, keys, at_once=max(limit + 1, LEAST_AT_ONCE))
-        persons, cursor = _page(self._judged(tenant, gallery, query, records, digest), limit)
+        at_once = max(limit + 1, LEAST_AT_ONCE)
+        records = get_all(self._store, keys, at_once=at_once)
+        persons, cursor = _page(self._judged(tenant, gallery, query, _chunks(records, at_once), digest), limit)
         return Found(persons, self.face_counts(tenant, gallery, [one.id for one in persons], digest), cursor)
 
     def persons_of(self, tenant: str, gallery: str, persons: Sequence[str]) -> Iterator[Person]:
@@ -254,10 +255,10 @@ class PersonStore(TemplateStore):
         return Removed(was_there, len(his))
 
     def _judged(
-        self, tenant: str, gallery: str, query: PersonQuery, records: Iterator[bytes], digest: str
+        self, tenant: str, gallery: str, query: PersonQuery, chunks: Iterator[list[Person]], digest: str
     ) -> Iterator[tuple[Person, bool]]:
         """Everybody who was read, and whether they are looked for; faces are counted for some at a time."""
-        while some := [Person.model_validate_json(data) for data in islice(records, LEAST_AT_ONCE)]:
+        for some in chunks:
             wanted = [one for one in some if self._is_there(tenant, one) and query.matches(one)]
             if query.has_face is not None:
                 counts = self.face_counts(tenant, gallery, [one.id for one in wanted], digest)
@@ -290,6 +291,11 @@ class PersonStore(TemplateStore):
             self._store.delete(mark)
         if gone and (latest := self.record(tenant, gallery, former.id)):
             self._mark(tenant, gallery, latest)
+
+
+def _chunks(records: Iterator[bytes], at_once: int) -> Iterator[list[Person]]:
+    while some := [Person.model_validate_json(data) for data in islice(records, at_once)]:
+        yield some
 
 
 def _page(judged: Iterator[tuple[Person, bool]], limit: int) -> tuple[list[Person], str | None]:

@@ -177,3 +177,21 @@ def test_a_reader_notices_that_changes_were_lost(
     assert galleries.changes(TENANT, gallery, position).complete
     lose(redis, f"likeness:gallery:{TENANT}:{gallery}")
     assert not galleries.changes(TENANT, gallery, position).complete
+
+
+def _face(person: str, number: int, digest: str) -> Template:
+    return template(person, f"f{number}").model_copy(update={"model_digest": digest})
+
+
+def test_faces_are_counted_whoever_lies_between_and_however_ids_sort(galleries: GalleryStore, gallery: str) -> None:
+    ids = ["a", "a-b", "a.b", "a.json", "ab", "b", "z"]
+    for place, person in enumerate(ids):
+        for number in range(place):
+            galleries.store_template(TENANT, gallery, _face(person, number, "d"))
+        galleries.store_template(TENANT, gallery, _face(person, 0, "other"))
+    wanted = ["z", "a", "nobody", "a.json", "a.b"]
+    assert galleries.face_counts(TENANT, gallery, wanted, "d") == [6, 0, 0, 3, 2]
+    assert galleries.face_counts(TENANT, gallery, [], "d") == []
+    for person in range(200):  # more than are worth reading on the way from the first to the last
+        galleries.store_template(TENANT, gallery, _face(f"m{person}", 0, "d"))
+    assert galleries.face_counts(TENANT, gallery, ["z", "a.b", "b", "m7"], "d") == [6, 2, 5, 1]
