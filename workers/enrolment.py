@@ -34,8 +34,9 @@ from workers.residents import ResidentGalleries
 from workers.runner import Held
 
 CONFLICT = (
-    "The face does not look like the person's other faces, so nothing was stored. Check that the id is the right one, "
-    "or send a clearer photo. Who is sure may send `override=identity_conflict` with a key of the scope `admin`."
+    "The face does not look like the person's other faces, so nothing was stored. Is the id the right one, and are "
+    "those faces theirs? If both are, send a clearer photo, or `override=identity_conflict` by a key with the scope "
+    "`admin`."
 )
 LOOKALIKE = (
     "The face resembles another person of the gallery so much that they may be mistaken, so nothing was stored. Check "
@@ -114,7 +115,7 @@ class Enroller:
         migrated = replace(face, embeddings=face.embeddings[1:])
         asked = _Request(held, payload, gallery, [target], migrated)
         with self._slots.taken(tenant, gallery.id, payload.person):
-            return self._reembed(asked, source, face.embedding), target.identity
+            return self._reembed(asked, migration, source, face.embedding), target.identity
 
     def _enrol(self, asked: _Request) -> EnrolmentResult:
         sent = asked.sent
@@ -133,14 +134,16 @@ class Enroller:
             if refused := _refused(asked, warnings):
                 self._enrollees.withdraw(asked.tenant, sent)
                 return refused
-            replaced = [self._make_room(asked, model) for model in asked.models]
             self._require_rules(asked)
         except WITHDRAWN:
             self._enrollees.withdraw(asked.tenant, sent)
             raise
+        replaced = [self._make_room(asked, model) for model in asked.models]
         return _enrolled(asked, uid, warnings, replaced[0], created=created)
 
-    def _reembed(self, asked: _Request, source: ServedModel, embedding: Embedding) -> EnrolmentResult:
+    def _reembed(
+        self, asked: _Request, migration: Migration, source: ServedModel, embedding: Embedding
+    ) -> EnrolmentResult:
         """`embedding` is the source model's, by which the person is known."""
         target = asked.models[0]
         person = self._enrollees.meant(asked.tenant, asked.gallery, asked.sent)
@@ -156,12 +159,13 @@ class Enroller:
         try:
             uid = self._store(asked, person, created=False)
             self._require(asked, uid)
-            replaced = self._make_room(asked, target)
             now = self._galleries.get_gallery(asked.tenant, asked.gallery.id)
-            _under_way(now, getattr(asked.sent, "migration", ""))
+            _under_way(now, migration.id)
+            _require_same_thumbnails(now, asked.gallery)
         except WITHDRAWN:
             self._enrollees.withdraw(asked.tenant, asked.sent)
             raise
+        replaced = self._make_room(asked, target)
         return _enrolled(asked, uid, warnings, replaced, created=False)
 
     # --- what is stored ---
@@ -220,8 +224,7 @@ class Enroller:
         now = self._galleries.get_gallery(asked.tenant, asked.gallery.id)
         if now.models != asked.gallery.models:
             raise GalleryChanged("A migration of the gallery began or ended during the enrolment.")
-        if now.thumbnails != asked.gallery.thumbnails:
-            raise GalleryChanged("The gallery's rule `thumbnails` changed during the enrolment.")
+        _require_same_thumbnails(now, asked.gallery)
 
     def _make_room(self, asked: _Request, model: ServedModel) -> str | None:
         """Remove the weakest of the person's templates but the newest when there are too many; which face it was.
@@ -280,6 +283,12 @@ def _under_way(gallery: Gallery, migration: str) -> Migration:
     if found is None or found.id != migration or found.state is MigrationState.ENDING:
         raise MigrationNotFound(f"The migration {migration!r} of the gallery has ended.")
     return found
+
+
+def _require_same_thumbnails(now: Gallery, before: Gallery) -> None:
+    """Raises GalleryChanged: none stays that is no longer wanted."""
+    if now.thumbnails != before.thumbnails:
+        raise GalleryChanged("The gallery's rule `thumbnails` changed during the enrolment.")
 
 
 def _conflict(own: OwnFaces, embedding: Embedding) -> list[EnrolmentWarning]:

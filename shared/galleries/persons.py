@@ -20,6 +20,7 @@ from shared.storage.reading import get_all
 
 MOST_SCANNED = 2000  # records that one page of a search reads, at most
 LEAST_AT_ONCE = 64
+COUNTED_AT_ONCE = 512  # people whose faces are counted by one listing or two
 
 
 @dataclass(frozen=True)
@@ -179,7 +180,7 @@ class PersonStore(TemplateStore):
             marks = self._store.keys(external_folder(tenant, gallery, query.external_id))
             keys = iter(sorted(f"{folder}{mark.rsplit('/', 1)[1]}.json" for mark in marks))
             keys = (key for key in keys if not after or key > f"{folder}{after}.json")
-        at_once = max(limit + 1, LEAST_AT_ONCE)
+        at_once = max(limit + 1, LEAST_AT_ONCE if query.has_face is None else COUNTED_AT_ONCE)
         records = get_all(self._store, keys, at_once=at_once)
         persons, cursor = _page(self._judged(tenant, gallery, query, _chunks(records, at_once), digest), limit)
         return Found(persons, self.face_counts(tenant, gallery, [one.id for one in persons], digest), cursor)

@@ -192,6 +192,6 @@ def test_faces_are_counted_whoever_lies_between_and_however_ids_sort(galleries: 
     wanted = ["z", "a", "nobody", "a.json", "a.b"]
     assert galleries.face_counts(TENANT, gallery, wanted, "d") == [6, 0, 0, 3, 2]
     assert galleries.face_counts(TENANT, gallery, [], "d") == []
-    for person in range(200):  # more than are worth reading on the way from the first to the last
-        galleries.store_template(TENANT, gallery, _face(f"m{person}", 0, "d"))
+    for number in range(200):  # more than are worth reading on the way from the first to the last
+        galleries.store_template(TENANT, gallery, _face(f"m{number}", 0, "d"))
     assert galleries.face_counts(TENANT, gallery, ["z", "a.b", "b", "m7"], "d") == [6, 2, 5, 1]

@@ -93,7 +93,7 @@ class Desk:
             self.jobs, self.store, 15, withdraw=lambda job: withdraw_unfinished(self.enrollees, job)
         )
 
-    def _look(self, key: str, models: list[Any]) -> Face | Refusal:
+    def _look(self, key: str, models: list[Any], _: object) -> Face | Refusal:
         """`ada-1` is a photo of ada; the name of a verdict is one that cannot be used."""
         if key in {verdict.value for verdict in Verdict}:
             return Refusal(Verdict(key), "why")

@@ -267,7 +267,7 @@ def test_a_photo_of_somebody_else_is_refused_with_what_to_do(desk: Desk) -> None
     before = desk.objects()
     result = desk.enrol("ada", "bob-1")
     assert (result.verdict, result.face) == (Verdict.IDENTITY_CONFLICT, None)
-    assert "Check that the id is the right one" in (result.reason or "")
+    assert "Is the id the right one" in (result.reason or "")
     assert "override=identity_conflict" in (result.reason or "")
     assert [warning.code for warning in result.warnings] == ["identity_conflict"]
     assert desk.objects() == before
@@ -329,7 +329,7 @@ def test_of_two_faces_of_somebody_without_any_at_the_same_moment_one_is_enrolled
 @pytest.mark.parametrize("known", [True, False])
 def test_two_are_not_merged_even_when_both_are_worked_on_unguarded(redis: Redis, known: bool) -> None:
     desk = Desk(redis, guarded=False)
-    for number in range(8):
+    for number in range(3):
         person = f"p-{number}"
         if known:
             desk.galleries.ensure_person(TENANT, GALLERY, person)
