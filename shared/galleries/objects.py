@@ -6,6 +6,7 @@
     galleries/{tenant}/{gallery}/templates/{person}/{model digest}/{face}.json
     galleries/{tenant}/{gallery}/vanishing                                            while the gallery is deleted
     expiring/{time}/{tenant}/{gallery}/{person}                                       who may have to go then
+    thumbnails-off/{tenant}/{gallery}.json                                            while its thumbnails are deleted
 
 Put, get and delete of an object are atomic, so there is nothing to corrupt. Marks of external ids and of expiry
 only say where to look: what counts is the person's record.
