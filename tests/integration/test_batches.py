@@ -8,7 +8,7 @@ from redis import Redis
 
 from shared.batches.records import BatchStore, input_key
 from shared.errors import BatchFinished, BatchNotFound
-from shared.schemas import Batch, BatchStatus, ItemOutcome, ItemStatus
+from shared.schemas import Batch, BatchStatus, ItemOutcome, ItemStatus, SkippedFile
 from shared.storage.store import MemoryStore
 from tests.integration.batch_work import BATCH, CORRUPT, DONE, PREFIX, item
 
@@ -153,3 +153,37 @@ def test_one_feeder_at_a_time_has_a_batch(batches: BatchStore, create_batch: Cal
         assert (first, second) == (True, False)
     with batches.leased(batch) as later:
         assert later
+
+
+# --- what was sent and is no item ---
+
+
+def left_out(count: int) -> list[SkippedFile]:
+    return [SkippedFile(name=f"ada/{number}.txt", reason="is no photo by its name") for number in range(count)]
+
+
+def test_files_that_are_no_items_are_counted_and_the_first_are_listed(batches: BatchStore) -> None:
+    batch = batches.create("acme", BATCH, [item(0)], left_out(250))
+    assert (batch.skipped_count, batch.skipped) == (250, tuple(left_out(100)))
+    assert batches.create("acme", "other", [item(0)]).skipped == ()
+
+
+def test_erasures_at_the_same_time_each_take_their_names_out(batches: BatchStore) -> None:
+    batch = batches.create("acme", BATCH, [item(0)], left_out(20))
+
+    def erase(number: int) -> None:
+        name = f"ada/{number}.txt"
+        batches.change_skipped(
+            batch, lambda file: file.model_copy(update={"name": "erased"}) if file.name == name else file
+        )
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(erase, range(20)))
+    assert {file.name for file in batches.get("acme", BATCH).skipped} == {"erased"}
+
+
+def test_names_of_a_batch_that_is_gone_are_changed_no_more(batches: BatchStore, redis: Redis) -> None:
+    batch = batches.create("acme", BATCH, [item(0)], left_out(1))
+    redis.delete(f"{PREFIX}batch:{BATCH}")
+    batches.change_skipped(batch, lambda file: file.model_copy(update={"name": "erased"}))
+    assert not redis.exists(f"{PREFIX}batch:{BATCH}")

@@ -12,7 +12,7 @@ from gateway.client.style_documents import SkippedFile
 from shared.archives import Contents, FileProblem, folder_contents
 from shared.errors import InvalidField, InvalidImage
 from shared.faces.folders import Unclear, people_of
-from shared.file_names import HIDDEN, is_litter, is_picture, parts_of
+from shared.file_names import HIDDEN, is_picture, parts_of
 
 LARGEST = 2**29  # bytes of a file: how large a photo may be is the system's to say
 
@@ -33,7 +33,7 @@ def packed(folder: Path) -> Iterator[PackedFolder]:
         InvalidArchive, InvalidField: there is no such folder, or no picture in it.
     """
     found = _pictures(folder)
-    left_out = list(found.left_out)
+    unread: list[FileProblem] = []
     with tempfile.TemporaryDirectory(prefix="likeness-") as scratch:
         path = Path(scratch) / "photos.zip"
         with zipfile.ZipFile(path, "w") as archive:  # photos are compressed already
@@ -41,10 +41,12 @@ def packed(folder: Path) -> Iterator[PackedFolder]:
                 try:
                     data = file.read()
                 except (OSError, InvalidImage) as error:
-                    left_out.append(FileProblem(file.shown, f"cannot be read ({error})"))
+                    unread.append(FileProblem(file.shown, f"cannot be read ({error})"))
                 else:
                     archive.writestr("/".join(file.parts).encode(errors="replace").decode(), data)
-        yield PackedFolder(path, skipped(left_out))
+        if len(unread) == len(found.files):
+            raise _nothing(folder, unread)
+        yield PackedFolder(path, skipped([*unread, *found.left_out]))
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def people_in(folder: Path) -> tuple[list[PersonPhoto], list[SkippedFile]]:
 def _pictures(folder: Path) -> Contents:
     found = folder_contents(folder, LARGEST)
     if not found.files:
-        raise InvalidField(f"{folder} holds no photos.{_first(found.left_out)}")
+        raise _nothing(folder, found.left_out)
     return found
 
 
@@ -87,8 +89,7 @@ def skipped(left_out: Iterable[FileProblem]) -> list[SkippedFile]:
 
 def lost_pictures(files: Iterable[SkippedFile]) -> bool:
     """Whether something that looks like a picture is among what was left out."""
-    names = (parts_of(file["name"]) for file in files)
-    return any(is_picture(parts) and not is_litter(parts) for parts in names)
+    return any(is_picture(parts_of(file["name"])) and file["reason"] != HIDDEN for file in files)
 
 
 def tell(files: Sequence[SkippedFile], count: int | None = None) -> None:
@@ -97,10 +98,11 @@ def tell(files: Sequence[SkippedFile], count: int | None = None) -> None:
     for file in named:
         output.note(f"left out: {file['name']} {file['reason']}")
     if hidden := len(files) - len(named):
-        output.note(f"left out: {hidden:,} hidden files")
+        output.note(f"left out: {hidden:,} hidden")
     if more := (count or 0) - len(files):
-        output.note(f"left out: {more:,} more files")
+        output.note(f"left out: {more:,} more")
 
 
-def _first(left_out: Sequence[FileProblem]) -> str:
-    return f" It holds others; {left_out[0].file} {left_out[0].reason}." if left_out else ""
+def _nothing(folder: Path, left_out: Sequence[FileProblem]) -> InvalidField:
+    told = f" {left_out[0].file} {left_out[0].reason}." if left_out else ""
+    return InvalidField(f"{folder} holds no photos that can be sent.{told}")

@@ -208,8 +208,8 @@ def test_what_a_batch_skipped_and_warns_of_is_told(gateway: Gateway, likeness: L
     assert "x: warning: lookalike: It resembles another." in done.out
     assert done.err.splitlines() == [
         "left out: notes.txt is no photo by its name",
-        "left out: 1 hidden files",
-        "left out: 203 more files",
+        "left out: 1 hidden",
+        "left out: 203 more",
     ]
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.client.commands.folders import lost_pictures, packed, skipped
 from gateway.client.commands.photos import find_photos
 from shared.errors import InvalidField
 from tests.unit.gateway.conftest import PHOTO
@@ -126,3 +127,20 @@ def test_photos_behind_a_link_are_found_once(photos: Path) -> None:
     (photos / "again").symlink_to(photos / "sub")
     (photos / "sub" / "up").symlink_to(photos)
     assert len(find_photos([str(photos)], "png", OUT).photos) == 3
+
+
+def test_a_picture_that_was_left_out_of_a_folder_is_lost_wherever_the_folder_lies(tmp_path: Path) -> None:
+    folder = tmp_path / ".private" / "photos"
+    folder.mkdir(parents=True)
+    (folder / "a.jpg").write_bytes(PHOTO)
+    (folder / ".hidden.jpg").write_bytes(PHOTO)
+    assert not lost_pictures(skipped(find_photos([str(folder)], "png", OUT).left_out))
+    (folder / "gone.jpg").symlink_to(folder / "nowhere.jpg")
+    assert lost_pictures(skipped(find_photos([str(folder)], "png", OUT).left_out))
+
+
+def test_a_folder_whose_photos_cannot_be_read_is_refused_with_the_first(tmp_path: Path) -> None:
+    (tmp_path / "ada").mkdir()
+    (tmp_path / "ada" / "1.jpg").write_bytes(b"")
+    with pytest.raises(InvalidField, match=r"ada/1\.jpg cannot be read \(The file is empty\.\)"), packed(tmp_path):
+        pass
