@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from tests.accuracy import ablation, detection, liveness, occlusion, training
+from tests.accuracy import ablation, detection, liveness, occlusion, subjects, training
 from tests.pages import Page, choose
 
 ROOT = Path(__file__).parents[2]
@@ -16,6 +16,7 @@ SECTIONS: Mapping[str, Callable[[Path], str]] = {
     "ablation": ablation.section,
     "detection": detection.section,
     "occlusion": occlusion.section,
+    "subjects": subjects.section,
     "liveness": liveness.section,
     "training": training.section,
 }
