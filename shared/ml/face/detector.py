@@ -25,7 +25,8 @@ __all__ = ["Box", "DetectedFace", "FaceDetector", "Image", "Landmarks"]
 
 SCORE_THRESHOLD = 0.8  # finds every face of LFW's 13,233 photos; below it false faces begin
 _PROPOSED = 0.5  # worth a close look
-_MOST_PROPOSED = 64  # of one look: bounds the time that a picture made of half-faces can take
+_MOST_PROPOSED = 160  # of one look: more than anybody can ask for (gateway/faces/photos.py)
+_MOST_DOUBTFUL = 64  # of these: bounds the time that a picture made of half-faces can take
 
 _LONG_SIDE = 640
 _LARGE_PHOTO_SIDE = 1280
@@ -42,6 +43,7 @@ class FaceDetector:
 
     def __init__(self, model: Path, *, score_threshold: float = SCORE_THRESHOLD) -> None:
         self._network = YuNet(model, least_score=min(_PROPOSED, score_threshold))
+        self._score_threshold = score_threshold
         self._closely = CloseLook(self._network, score_threshold=score_threshold)
 
     def detect(self, image: Image, *, thorough: bool = False) -> list[DetectedFace]:
@@ -80,11 +82,17 @@ class FaceDetector:
             faces = self._more(image, faces, _close_up(image, quarters=quarters))
         return faces
 
+    def _proposed(self, view: View) -> list[DetectedFace]:
+        """What is worth a close look, the most convincing first."""
+        seen = self._network.look(view)
+        convincing = sum(face.score >= self._score_threshold for face in seen)
+        return seen[: min(_MOST_PROPOSED, convincing + _MOST_DOUBTFUL)]
+
     def _more(self, image: Image, faces: list[DetectedFace], view: View) -> list[DetectedFace]:
         """The faces known, and those that this view adds."""
         height, width = image.shape[:2]
         known = list(faces)
-        for proposed in self._network.look(view)[:_MOST_PROPOSED]:
+        for proposed in self._proposed(view):
             if any(proposed.is_same(face) for face in known):
                 continue
             face = self._closely.settle(image, proposed, view=view, alone=not known)

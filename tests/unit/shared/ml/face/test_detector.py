@@ -1,3 +1,4 @@
+import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -104,6 +105,15 @@ def test_a_small_face_in_a_large_photo_is_found(detector: FaceDetector, portrait
     (face,) = detector.detect(photo)
     assert 2500 < face.box[0] < 2500 + head.shape[1]
     assert 40 < face.box[2] < 70
+
+
+def test_everybody_in_a_crowd_of_a_hundred_is_found(detector: FaceDetector, portrait: Read) -> None:
+    names = itertools.cycle(("biden.jpg", "hopper.jpg", "macron-2014.jpg", "obama-1.jpg", "sunak.jpg"))
+    heads = [
+        cv2.resize(portrait(name), (120, 120), interpolation=cv2.INTER_AREA) for name in itertools.islice(names, 100)
+    ]
+    rows = [np.hstack(heads[start : start + 10]) for start in range(0, 100, 10)]
+    assert len(detector.detect(np.asarray(np.vstack(rows), np.uint8))) == 100
 
 
 def difference(roll: float, other: float) -> float:
