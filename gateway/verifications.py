@@ -44,7 +44,11 @@ blueprint = APIBlueprint("verifications", __name__, url_prefix="/v1")
 class Verification(PhotoOrFrames):
     face: FaceNumber = None
     box: BoxText = None
-    person: Id | None = Field(None, description="id of who is claimed to be in the photo; or else `external_id`")
+    person: Id | None = Field(
+        None,
+        description="1 to 64 of A-Z a-z 0-9 . _ - starting with a letter or digit: the id of who is claimed; or else "
+        "`external_id`",
+    )
     external_id: Text | None = Field(
         None, description="text of 1 to 200 characters: the same, by the number of the person in another system"
     )

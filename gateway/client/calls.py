@@ -89,6 +89,26 @@ class Content:
                 yield chunk
 
 
+def photos(given: File | Sequence[File]) -> dict[str, File | Sequence[File]]:
+    """The field of one photo, or that of several frames."""
+    several = isinstance(given, Sequence) and not isinstance(given, bytes)
+    return {"images" if several else "image": given}
+
+
+def placed(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields with the boxes among them as the API takes them."""
+    return {
+        name: _place(value) if name.startswith("box") and isinstance(value, Mapping) else value
+        for name, value in fields.items()
+    }
+
+
+def _place(box: Mapping[str, float]) -> str:
+    # whole thousandths: the API takes no exponents
+    sides = (f"{box[side]:.3f}" for side in ("x", "y", "width", "height"))
+    return ",".join(sides)
+
+
 def texts(fields: Mapping[str, Any]) -> list[Part]:
     """Fields of a form; None is left out, a tuple repeats its field, lists and objects are JSON."""
     pairs = ((name, one) for name, value in fields.items() for one in (value if isinstance(value, tuple) else (value,)))

@@ -82,6 +82,7 @@ class EnrolmentWarning(TypedDict):
     detail: str
     person: NotRequired[str | None]
     score: NotRequired[float | None]
+    boxes: NotRequired[list[Box] | None]
 
 
 class Enrolment(TypedDict):
@@ -95,6 +96,16 @@ class Enrolment(TypedDict):
     quality: Quality | None
     warnings: list[EnrolmentWarning]
     replaced: str | None
+    faces: list[FaceView]
+
+
+class VerifiedFrame(TypedDict):
+    verdict: str
+    reason: str | None
+    box: Box | None
+    quality: Quality | None
+    liveness: str | None
+    score: NotRequired[float | None]
 
 
 class Verification(TypedDict):
@@ -104,8 +115,12 @@ class Verification(TypedDict):
     threshold: float
     calibration: str | None
     score: NotRequired[float | None]
+    matched_face: NotRequired[str | None]
     person: str | None
     face: FaceView | None
+    faces: list[FaceView]
+    frames: list[VerifiedFrame]
+    warnings: list[EnrolmentWarning]
     liveness: str | None
     decision: Literal["granted", "denied"] | None
     denial: str | None
@@ -119,10 +134,15 @@ class Comparison(TypedDict):
     score: NotRequired[float | None]
     face_a: FaceView | None
     face_b: FaceView | None
+    faces_a: list[FaceView]
+    faces_b: list[FaceView]
+    warnings: list[EnrolmentWarning]
 
 
 class Candidate(TypedDict):
     person: str
+    name: str | None
+    external_id: str | None
     score: NotRequired[float | None]
 
 
@@ -132,6 +152,9 @@ class RecognisedFace(TypedDict):
     box: Box
     quality: Quality
     person: str | None
+    name: str | None
+    external_id: str | None
+    matched_face: NotRequired[str | None]
     liveness: str | None
     score: NotRequired[float | None]
     candidates: NotRequired[list[Candidate]]
@@ -139,16 +162,24 @@ class RecognisedFace(TypedDict):
     denial: str | None
 
 
+class RecognisedFrame(VerifiedFrame):
+    person: str | None
+
+
 class Recognition(TypedDict):
-    """`verdict` and `person` are those of the largest face."""
+    """`verdict` and `person` are those of the largest face, or of all frames together."""
 
     verdict: str
     person: str | None
+    name: str | None
+    external_id: str | None
     policy: str
     threshold: float
     calibration: str | None
     persons: int
     faces: list[RecognisedFace]
+    faces_found: int | None
+    frames: list[RecognisedFrame]
     decision: Literal["granted", "denied"] | None
     denial: str | None
     reason: str | None
@@ -169,6 +200,7 @@ class Detection(TypedDict):
     width: int
     height: int
     faces: list[DetectedFace]
+    faces_found: int | None
 
 
 class LivenessStep(TypedDict):

@@ -3,6 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
+Place = str | Mapping[str, float]
+"""Of a face, in pixels of the upright photo: `x,y,width,height`, or a box as answers have it."""
+
 
 class PhotoOptions(TypedDict, total=False):
     """Of a photo that is to be stored as a face of a person."""
@@ -11,13 +14,17 @@ class PhotoOptions(TypedDict, total=False):
     conflicts: str
     override: str
     priority: str
+    face: int
+    box: Place
 
 
 class EnrolmentOptions(PhotoOptions, total=False):
     device: str
 
 
-class VerificationOptions(TypedDict, total=False):
+class ProbeOptions(TypedDict, total=False):
+    """Of what is compared with people of a gallery."""
+
     policy: str
     liveness: str
     liveness_session: str
@@ -25,9 +32,28 @@ class VerificationOptions(TypedDict, total=False):
     priority: str
 
 
-class RecognitionOptions(VerificationOptions, total=False):
+class VerificationOptions(ProbeOptions, total=False):
+    """`face` or `box` says which face of the photo is meant."""
+
+    external_id: str
+    face: int
+    box: Place
+
+
+class RecognitionOptions(ProbeOptions, total=False):
     top_k: int
     thorough: bool
+    max_faces: int
+
+
+class ComparisonOptions(TypedDict, total=False):
+    policy: str
+    model: str
+    face_a: int
+    face_b: int
+    box_a: Place
+    box_b: Place
+    priority: str
 
 
 class GalleryRules(TypedDict, total=False):

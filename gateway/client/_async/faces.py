@@ -5,7 +5,7 @@ from typing import Unpack
 
 from gateway.client._async.jobs import WAIT_S, AsyncJob, AsyncJobs
 from gateway.client._async.transport import AsyncTransport
-from gateway.client.calls import Call, File, at
+from gateway.client.calls import Call, File, at, photos, placed
 from gateway.client.documents import (
     Comparison,
     Detection,
@@ -15,7 +15,7 @@ from gateway.client.documents import (
     Recognition,
     Verification,
 )
-from gateway.client.options import EnrolmentOptions, RecognitionOptions, VerificationOptions
+from gateway.client.options import ComparisonOptions, EnrolmentOptions, RecognitionOptions, VerificationOptions
 
 
 class AsyncFaces:
@@ -30,7 +30,7 @@ class AsyncFaces:
     ) -> AsyncJob[Enrolment]:
         """Enrol a person from one photo; the first face that is stored makes the person."""
         path = at("galleries", gallery, "persons", person, "faces")
-        return await self._jobs.start(path, {"image": image}, options, wait=wait)
+        return await self._jobs.start(path, {"image": image}, placed(options), wait=wait)
 
     async def delete(self, gallery: str, person: str, face: str, *, undo: bool = False) -> None:
         """Forget one photo's template; with `undo` also the person, when its enrolment made them."""
@@ -42,34 +42,45 @@ class AsyncFaces:
         return await self._transport.content(at("galleries", gallery, "persons", person, "faces", face, "thumbnail"))
 
     async def verify(
-        self, gallery: str, person: str, image: File, *, wait: float = WAIT_S, **options: Unpack[VerificationOptions]
+        self,
+        gallery: str,
+        person: str | None,
+        image: File | Sequence[File],
+        *,
+        wait: float = WAIT_S,
+        **options: Unpack[VerificationOptions],
     ) -> AsyncJob[Verification]:
-        """Is this the person? (1:1)."""
-        fields = {"person": person, **options}
-        return await self._jobs.start(at("galleries", gallery, "verifications"), {"image": image}, fields, wait=wait)
+        """Is this the person? (1:1). A list of up to five frames is one attempt with one answer.
+
+        Without a person `external_id` says who is claimed.
+        """
+        fields = placed({"person": person, **options})
+        return await self._jobs.start(at("galleries", gallery, "verifications"), photos(image), fields, wait=wait)
 
     async def recognise(
-        self, gallery: str, image: File, *, wait: float = WAIT_S, **options: Unpack[RecognitionOptions]
+        self,
+        gallery: str,
+        image: File | Sequence[File],
+        *,
+        wait: float = WAIT_S,
+        **options: Unpack[RecognitionOptions],
     ) -> AsyncJob[Recognition]:
-        """Who is this? (1:K). Every face of the photo has its own answer."""
-        return await self._jobs.start(at("galleries", gallery, "recognitions"), {"image": image}, options, wait=wait)
+        """Who is this? (1:K). Every face of the photo has its own answer; a list of up to five frames has one."""
+        return await self._jobs.start(at("galleries", gallery, "recognitions"), photos(image), options, wait=wait)
 
     async def compare(
-        self,
-        image_a: File,
-        image_b: File,
-        *,
-        policy: str | None = None,
-        model: str | None = None,
-        wait: float = WAIT_S,
+        self, image_a: File, image_b: File, *, wait: float = WAIT_S, **options: Unpack[ComparisonOptions]
     ) -> AsyncJob[Comparison]:
         """Do two photos show one person? Nothing is stored."""
         files = {"image_a": image_a, "image_b": image_b}
-        return await self._jobs.start(at("comparisons"), files, {"policy": policy, "model": model}, wait=wait)
+        return await self._jobs.start(at("comparisons"), files, placed(options), wait=wait)
 
-    async def detect(self, image: File, *, thorough: bool = False, wait: float = WAIT_S) -> AsyncJob[Detection]:
+    async def detect(
+        self, image: File, *, thorough: bool = False, max_faces: int | None = None, wait: float = WAIT_S
+    ) -> AsyncJob[Detection]:
         """Every face with its box, landmarks, pose, quality and advice."""
-        return await self._jobs.start(at("detections"), {"image": image}, {"thorough": thorough}, wait=wait)
+        fields = {"thorough": thorough, "max_faces": max_faces}
+        return await self._jobs.start(at("detections"), {"image": image}, fields, wait=wait)
 
     async def start_liveness(self, gallery: str | None = None) -> LivenessSession:
         """A liveness session: its challenge, to be answered within three minutes."""

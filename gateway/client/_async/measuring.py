@@ -4,7 +4,7 @@ from typing import Any, Unpack
 
 from gateway.client._async.jobs import WAIT_S, AsyncJob, AsyncJobs
 from gateway.client._async.transport import AsyncTransport
-from gateway.client.calls import Call, File, at
+from gateway.client.calls import Call, File, at, placed
 from gateway.client.documents import Enrolment
 from gateway.client.model_documents import (
     CalibrationResult,
@@ -130,7 +130,7 @@ class AsyncMigrations:
     ) -> AsyncJob[Enrolment]:
         """Supply a photo of a person again, for the new model."""
         path = at("galleries", gallery, "migrations", migration, "faces")
-        return await self._jobs.start(path, {"image": image}, {"person": person, **options}, wait=wait)
+        return await self._jobs.start(path, {"image": image}, placed({"person": person, **options}), wait=wait)
 
     async def cut_over(self, gallery: str, migration: str, *, leave_behind: bool = False) -> Migration:
         """Search with the new model from now on; `leave_behind` although some people are not found then."""

@@ -5,7 +5,7 @@ from typing import Any, Unpack
 
 from gateway.client._sync.jobs import WAIT_S, Job, Jobs
 from gateway.client._sync.transport import Transport
-from gateway.client.calls import Call, File, at
+from gateway.client.calls import Call, File, at, placed
 from gateway.client.documents import Enrolment
 from gateway.client.model_documents import (
     CalibrationResult,
@@ -131,7 +131,7 @@ class Migrations:
     ) -> Job[Enrolment]:
         """Supply a photo of a person again, for the new model."""
         path = at("galleries", gallery, "migrations", migration, "faces")
-        return self._jobs.start(path, {"image": image}, {"person": person, **options}, wait=wait)
+        return self._jobs.start(path, {"image": image}, placed({"person": person, **options}), wait=wait)
 
     def cut_over(self, gallery: str, migration: str, *, leave_behind: bool = False) -> Migration:
         """Search with the new model from now on; `leave_behind` although some people are not found then."""

@@ -1,6 +1,6 @@
 """The `likeness` commands for photos of people: detect, verify, recognise, compare, and liveness sessions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,16 +8,18 @@ import typer
 
 from gateway.client.commands import output
 from gateway.client.commands.session import GalleryOption, Session, online
-from gateway.client.options import RecognitionOptions, VerificationOptions
+from gateway.client.options import ComparisonOptions, RecognitionOptions, VerificationOptions
 
-Photo = Annotated[Path, typer.Argument(metavar="PHOTO", exists=True, dir_okay=False)]
 Photos = Annotated[list[Path], typer.Argument(metavar="PHOTO...", exists=True, dir_okay=False)]
-Person = Annotated[str, typer.Argument(metavar="PERSON")]
+Claim = Annotated[list[str], typer.Argument(metavar="[PERSON] PHOTO...")]
 Policy = Annotated[str | None, typer.Option(help="threshold policy, such as verify-fmr-1e-5; default: the gallery's")]
 Liveness = Annotated[str | None, typer.Option(help="none | report | passive | active")]
 LivenessId = Annotated[str | None, typer.Option("--session", help="a liveness session that the same face has passed")]
 Device = Annotated[str | None, typer.Option(help="which door or camera asks")]
 Thorough = Annotated[bool, typer.Option("--thorough", help="also small faces beside large ones")]
+FaceNumber = Annotated[int | None, typer.Option(help="which face is meant, from 0, the largest first")]
+Place = Annotated[str | None, typer.Option(metavar="X,Y,WIDTH,HEIGHT", help="the same by its place, in pixels")]
+MaxFaces = Annotated[int | None, typer.Option("--max-faces", help="most faces that are looked at; default: 32")]
 
 NOBODY = "Send a photo that shows the whole face from the front."
 liveness = typer.Typer(help="Answer a challenge before the camera.", no_args_is_help=True)
@@ -30,33 +32,43 @@ def register(app: typer.Typer) -> None:
 
 
 @online
-def detect(session: Session, photos: Photos, thorough: Thorough = False) -> None:
+def detect(session: Session, photos: Photos, thorough: Thorough = False, max_faces: MaxFaces = None) -> None:
     """Show the faces of photos, how good they are and what would make them better."""
     found: list[dict[str, Any]] = [
-        {"photo": str(photo), **session.client.faces.detect(photo, thorough=thorough).result} for photo in photos
+        {"photo": str(photo), **session.client.faces.detect(photo, thorough=thorough, max_faces=max_faces).result}
+        for photo in photos
     ]
     if session.as_json:
         output.write_json(found)
         return
     rows = [
-        {"photo": Path(one["photo"]).name, **face} for one in found for face in one["faces"] or [{"advice": NOBODY}]
+        {"photo": Path(one["photo"]).name, "number": number, **face}
+        for one in found
+        for number, face in enumerate(one["faces"] or [{"advice": NOBODY}])
     ]
     columns: dict[str, output.Column] = {
         "photo": "photo",
-        "face": lambda face: _where(face["box"]) if "box" in face else "none",
+        "number": lambda face: face["number"] if "box" in face else "",
+        "face": lambda face: where(face["box"]) if "box" in face else "none",
         "quality": lambda face: f"{face['quality']['score']:.2f}" if "quality" in face else "",
         "yaw": lambda face: f"{face['yaw']:.0f}°" if "yaw" in face else "",
         "advice": "advice",
     }
     output.write_table(rows, columns)
+    for one in found:
+        _note_more(Path(one["photo"]).name, one)
 
 
 @online
 def verify(  # noqa: PLR0913, PLR0917 - its arguments are the command's options
     session: Session,
     gallery: GalleryOption,
-    person: Person,
-    photo: Photo,
+    claim: Claim,
+    external_id: Annotated[
+        str | None, typer.Option(help="in the place of PERSON: the person's number in another system")
+    ] = None,
+    face: FaceNumber = None,
+    box: Place = None,
     policy: Policy = None,
     liveness: Liveness = None,
     liveness_session: LivenessId = None,
@@ -64,24 +76,40 @@ def verify(  # noqa: PLR0913, PLR0917 - its arguments are the command's options
 ) -> None:
     """Is this the person? Exits with 3 unless it is a match, or when the decision is `denied`.
 
+    Several photos, up to five, are frames of one person and have one answer.
+
     Example: likeness verify --gallery staff ada door.jpg --device front-door
     """
     options: VerificationOptions = _given(
-        policy=policy, liveness=liveness, liveness_session=liveness_session, device=device
+        external_id=external_id,
+        face=face,
+        box=box,
+        policy=policy,
+        liveness=liveness,
+        liveness_session=liveness_session,
+        device=device,
     )  # type: ignore[assignment] # the names are those
-    job = session.client.faces.verify(gallery, person, photo, **options)
+    person, photos = (None, claim) if external_id else (claim[0], claim[1:])
+    files = _files(photos)
+    job = session.client.faces.verify(gallery, person, files if len(files) > 1 else files[0], **options)
     result = job.result
-    session.give(job.document, f"{photo.name}: {_verdict(result)}")
+    lines = [f"{_names(files)}: {_verdict(result)}", *_details(result)]
+    lines += [f"  {file.name}: {_verdict(one)}" for file, one in zip(files, result.get("frames") or (), strict=False)]
+    session.give(job.document, "\n".join(lines))
     session.no(result["verdict"] != "match" or result.get("decision") == "denied")
 
 
 @online
-def recognise(
+def recognise(  # noqa: PLR0913, PLR0917 - its arguments are the command's options
     session: Session,
     gallery: GalleryOption,
     photos: Photos,
     policy: Policy = None,
     thorough: Thorough = False,
+    max_faces: MaxFaces = None,
+    frames: Annotated[
+        bool, typer.Option("--frames", help="the photos, up to five, are frames of one person: one answer")
+    ] = False,
     liveness: Liveness = None,
     device: Device = None,
 ) -> None:
@@ -92,33 +120,46 @@ def recognise(
     Example: likeness recognise --gallery staff door.jpg --json
     """
     options: RecognitionOptions = _given(
-        policy=policy, liveness=liveness, device=device, thorough=thorough or None, top_k=1
+        policy=policy, liveness=liveness, device=device, thorough=thorough or None, max_faces=max_faces, top_k=1
     )  # type: ignore[assignment] # the names are those
     documents, strangers = [], False
-    for photo in photos:
-        job = session.client.faces.recognise(gallery, photo, **options)
-        documents.append({"photo": str(photo), **job.document})
-        faces = job.result["faces"]
+    for name, sent in [(_names(photos), photos)] if frames else [(photo.name, photo) for photo in photos]:
+        job = session.client.faces.recognise(gallery, sent, **options)
+        documents.append({"photo": name if frames else str(sent), **job.document})
+        result = job.result
+        faces = result["faces"]
         strangers |= not any(one["verdict"] == "recognised" and one.get("decision") != "denied" for one in faces)
         if not session.as_json:
-            for line in [_verdict(face) for face in faces] or ["no_face"]:
-                output.say(f"{photo.name}: {line}")
+            for line in [_verdict(face) for face in faces] or [_verdict(result)]:
+                output.say(f"{name}: {line}")
+            for file, one in zip(photos, result.get("frames") or (), strict=False):
+                output.say(f"  {file.name}: {_verdict(one)}")
+            _note_more(name, result)
     if session.as_json:
         output.write_json(documents)
     session.no(strangers)
 
 
 @online
-def compare(
+def compare(  # noqa: PLR0913, PLR0917 - its arguments are the command's options
     session: Session,
     photo_a: Annotated[Path, typer.Argument(metavar="PHOTO", exists=True, dir_okay=False)],
     photo_b: Annotated[Path, typer.Argument(metavar="PHOTO", exists=True, dir_okay=False)],
+    face_a: FaceNumber = None,
+    face_b: FaceNumber = None,
+    box_a: Place = None,
+    box_b: Place = None,
     policy: Policy = None,
     model: Annotated[str | None, typer.Option(help="name or digest of a face model; default: sface")] = None,
 ) -> None:
     """Do two photos show one person? Nothing is stored. Exits with 3 unless it is a match."""
-    job = session.client.faces.compare(photo_a, photo_b, policy=policy, model=model)
-    session.give(job.document, _verdict(job.result))
+    options: ComparisonOptions = _given(
+        face_a=face_a, face_b=face_b, box_a=box_a, box_b=box_b, policy=policy, model=model
+    )  # type: ignore[assignment] # the names are those
+    job = session.client.faces.compare(photo_a, photo_b, **options)
+    result = job.result
+    lines = [_verdict(result), *_details(result, "faces_a"), *_details({**result, "warnings": []}, "faces_b")]
+    session.give(job.document, "\n".join(lines))
     session.no(job.result["verdict"] != "match")
 
 
@@ -153,7 +194,7 @@ def _verdict(result: Mapping[str, Any]) -> str:
     denial = f" ({result['denial']})" if result.get("denial") and result["denial"] != result["verdict"] else ""
     parts = (
         result["verdict"],
-        result.get("person"),
+        _whom(result),
         f"score {result['score']:.3f}" if result.get("score") is not None else None,
         f"liveness {result['liveness']}" if result.get("liveness") else None,
         f"{decision}{denial}" if decision else None,
@@ -162,5 +203,41 @@ def _verdict(result: Mapping[str, Any]) -> str:
     return ", ".join(str(part) for part in parts if part)
 
 
-def _where(box: Mapping[str, float]) -> str:
+def _whom(result: Mapping[str, Any]) -> str | None:
+    name = f" ({result['name']})" if result.get("name") else ""
+    return f"{result['person']}{name}" if result.get("person") else None
+
+
+def _details(result: Mapping[str, Any], faces: str = "faces") -> list[str]:
+    """Lines below a verdict: the faces to choose from, and warnings."""
+    of_photo = faces.replace("faces", "")
+    choices = [
+        f"  --face{of_photo.replace('_', '-')} {number}: {where(face['box'])}, quality {face['quality']['score']:.2f}"
+        for number, face in enumerate(result.get(faces) or ())
+    ]
+    return [*choices, *(f"  {warning['code']}: {warning['detail']}" for warning in result.get("warnings") or ())]
+
+
+def _note_more(name: str, result: Mapping[str, Any]) -> None:
+    """Say when a photo has more faces than are answered."""
+    found, answered = result.get("faces_found") or 0, len(result["faces"])
+    if found > answered:
+        output.note(f"{name}: {answered} of {found} faces; --max-faces takes up to 100.")
+
+
+def _names(files: Sequence[Path]) -> str:
+    return ", ".join(file.name for file in files)
+
+
+def _files(named: Sequence[str]) -> list[Path]:
+    """Raises BadParameter."""
+    if not named:
+        raise typer.BadParameter("Name a person, or --external-id, and one photo or up to five.")
+    files = [Path(name) for name in named]
+    if absent := next((file for file in files if not file.is_file()), None):
+        raise typer.BadParameter(f"There is no file {absent}.")
+    return files
+
+
+def where(box: Mapping[str, Any]) -> str:
     return f"{box['width']:.0f} x {box['height']:.0f} at {box['x']:.0f}, {box['y']:.0f}"

@@ -11,6 +11,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from gateway.client.commands import batches, folders, output
+from gateway.client.commands.faces import FaceNumber, Place, where
 from gateway.client.commands.session import GalleryOption, Session, online
 from gateway.client.documents import Face
 from gateway.client.options import EnrolmentOptions, PersonFields
@@ -50,6 +51,8 @@ def enrol(  # noqa: PLR0913, PLR0917 - its arguments are the command's options
     override: Annotated[
         str | None, typer.Option(help="identity_conflict: store it all the same, of one person, by a key with `admin`")
     ] = None,
+    face: FaceNumber = None,
+    box: Place = None,
     detach: Annotated[
         bool, typer.Option("--detach", help="of many people: do not wait until they are enrolled")
     ] = False,
@@ -65,16 +68,18 @@ def enrol(  # noqa: PLR0913, PLR0917 - its arguments are the command's options
     For many: likeness enrol --gallery staff people/
     """
     if len(words) == 1:
-        if label or override:
-            raise InvalidField("--label and --override are for one person: name the person before the photos.")
+        if label or override or face is not None or box:
+            raise InvalidField(
+                "--label, --override, --face and --box are for one person: name the person before the photos."
+            )
         batch, left_out = _send_many(session, gallery, Path(words[0]), device=device, conflicts=conflicts)
         batches.report(session, batch if detach else batches.watch(session, batch), left_out)
         return
     person, *photos = words
     if Path(person).suffix.lower() in SUFFIXES and Path(person).is_file():
         raise InvalidField(f"{person} is a photo: name the person before it.")
-    given = {"device": device, "label": label, "conflicts": conflicts, "override": override}
-    options = cast("EnrolmentOptions", {name: value for name, value in given.items() if value})
+    given = {"device": device, "label": label, "conflicts": conflicts, "override": override, "face": face, "box": box}
+    options = cast("EnrolmentOptions", {name: value for name, value in given.items() if value not in {None, ""}})
     documents, refused = [], False
     for photo in map(Path, photos):
         job = session.client.faces.enrol(gallery, person, photo, **options)
@@ -83,6 +88,8 @@ def enrol(  # noqa: PLR0913, PLR0917 - its arguments are the command's options
         refused |= result["verdict"] not in TAKEN
         if not session.as_json:
             output.say(f"{photo.name}: {', '.join(filter(None, (result['verdict'], person, result['reason'])))}")
+            for number, seen in enumerate(result.get("faces") or ()):
+                output.say(f"  --face {number}: {where(seen['box'])}, quality {seen['quality']['score']:.2f}")
             for warning in result["warnings"]:
                 whom = f" ({warning['person']})" if warning.get("person") else ""
                 output.say(f"  {warning['code']}{whom}: {warning['detail']}")

@@ -119,6 +119,28 @@ def test_a_job_is_up_to_date_when_it_was_followed(gateway: Gateway, client: Clie
     assert started.status == "succeeded"
 
 
+def test_a_list_of_photos_is_several_frames(gateway: Gateway, client: Client) -> None:
+    gateway.answers = [DONE] * 3
+    client.faces.verify("staff", "ada", [b"one", b"two"])
+    client.faces.verify("staff", None, b"one", external_id="46")
+    client.faces.recognise("staff", (b"one", b"two"), top_k=1)
+    several, single, searched = (fields(request.content.decode()) for request in gateway.asked)
+    assert several == [("person", "ada"), ("images", "one"), ("images", "two")]
+    assert single == [("external_id", "46"), ("image", "one")]
+    assert searched == [("top_k", "1"), ("images", "one"), ("images", "two")]
+
+
+def test_a_box_of_an_answer_says_which_face_is_meant(gateway: Gateway, client: Client) -> None:
+    gateway.answers = [DONE] * 3
+    box = {"x": -1.25, "y": 2.0, "width": 1e2, "height": 0.00004 + 33}
+    client.faces.enrol("staff", "ada", b"photo", box=box)
+    client.faces.compare(b"a", b"b", box_b=box, face_a=1)
+    client.faces.verify("staff", "ada", b"photo", box="1,2,3,4")
+    sent = [dict(fields(request.content.decode())) for request in gateway.asked]
+    assert sent[0]["box"] == sent[1]["box_b"] == "-1.250,2.000,100.000,33.000"
+    assert (sent[1]["face_a"], sent[2]["box"]) == ("1", "1,2,3,4")
+
+
 def test_options_become_fields(gateway: Gateway, client: Client) -> None:
     gateway.answers = [DONE]
     client.faces.recognise("staff", b"photo", top_k=2, thorough=True, device="door")

@@ -18,7 +18,8 @@ def verification(verdict: str, **members: Any) -> dict[str, Any]:
 
 
 def recognition(*faces: dict[str, Any]) -> dict[str, Any]:
-    return job({"faces": [{"reason": None, "person": None, **FACE, **face} for face in faces]})
+    seen = [{"reason": None, "person": None, **FACE, **face} for face in faces]
+    return job({"verdict": "no_face", "reason": None, "faces": seen})
 
 
 GRANTED, DENIED = {"decision": "granted"}, {"decision": "denied", "denial": "outside_opening_hours"}
@@ -68,7 +69,7 @@ def test_the_status_is_the_answer(
 @pytest.mark.parametrize(
     ("words", "wrong", "command"),
     [
-        (("verify",), "Missing argument 'PERSON'", "likeness verify"),
+        (("verify",), "Missing argument '[PERSON] PHOTO...'", "likeness verify"),
         (("keys", "rotate"), "Missing argument 'KEY'", "likeness keys rotate"),
         (("nothing",), "No such command 'nothing'", "likeness"),
         (("keys", "list", "--no-such-option"), "--no-such-option", "likeness keys list"),
