@@ -1,7 +1,7 @@
 """Names and external ids of those whom a recognition found, as they are at the moment of the answer.
 
 They are in no job's record: whoever is renamed or erased is so in every later answer, and nothing has to be found and
-deleted for it (docs/decisions/0026-names-are-added-when-an-answer-is-read.md).
+deleted for it (docs/decisions/0032-names-are-added-when-an-answer-is-read.md).
 """
 
 from collections.abc import Iterator

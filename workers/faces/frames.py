@@ -1,4 +1,4 @@
-"""One probe of a photo or of several frames of one person (docs/decisions/0027-several-frames-are-one-probe.md).
+"""One probe of a photo or of several frames of one person (docs/decisions/0031-several-frames-are-one-probe.md).
 
 The probe of several frames is the mean of their embeddings, and it is not made a unit vector again: a person's score
 for it is at most the mean of his scores for the frames (the same where he has one template), and frames that agree
