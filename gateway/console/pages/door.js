@@ -1,23 +1,24 @@
 // The door: what the webcam sees is recognised, again and again; large letters say who may pass.
 
-import { Problem, at, form, get, post } from "../api.js";
+import { Problem, at, get, post } from "../api.js";
 import { announce, h, replace, sleep } from "../dom.js";
-import { outcome, run } from "../jobs.js";
 import { cameras, openCamera } from "../parts/camera.js";
+import { prompt } from "../parts/challenge_prompt.js";
+import { check } from "../parts/door_checks.js";
 import { eventLog } from "../parts/door_events.js";
-import { decisionOf, panel } from "../parts/door_panel.js";
+import { look } from "../parts/door_looks.js";
+import { panel } from "../parts/door_panel.js";
 import { icon } from "../parts/icons.js";
+import { liveBoxes } from "../parts/live_boxes.js";
 import { button, empty, field, formOf, heading, input, problemNotice, select } from "../parts/ui.js";
 import { keepQuery } from "../router.js";
 
-const FRAME_PX = 640;
-const FRAME_QUALITY = 0.85;
 const PACES = [
   [500, "twice a second"],
   [1000, "once a second"],
   [3000, "every 3 seconds"],
 ];
-const WAIT_S = 5;
+const RULES_CHANGED = 422; // a liveness session is missing, or is not wanted any more
 
 export default async function door({ query, signal }) {
   const { galleries } = await get("/v1/galleries", { signal });
@@ -29,10 +30,17 @@ export default async function door({ query, signal }) {
       empty("door", "There is nobody to recognise", h("p", {}, "Make a gallery and enrol somebody first."), link),
     ];
   }
-  const view = { signal, choice: null, camera: null, running: null };
+  const view = { signal, visible, choice: null, camera: null, running: null };
   view.stage = h("div", { class: "door-stage" }, invitation());
-  view.panel = panel({ feedback: (job) => notThisPerson(view, job) });
+  view.boxes = liveBoxes();
+  view.panel = panel({ feedback: (sight, face) => notThisPerson(view, sight, face) });
+  view.prompt = prompt(view.panel);
+  signal.addEventListener("abort", () => view.panel.idle(""), { once: true });
   view.status = h("div", { class: "status door-status" });
+  view.answered = () => {
+    view.complaint = "";
+    replace(view.status);
+  };
   view.log = h(
     "section",
     { class: "card stack door-log" },
@@ -105,7 +113,7 @@ async function watch(view) {
   view.camera = await openCamera({ deviceId: view.choice.camera, signal: running.signal });
   view.camera.lost.then(() => !running.signal.aborted && lost(view));
   view.running = running;
-  replace(view.stage, view.camera.video);
+  replace(view.stage, view.camera.video, view.boxes.element, view.prompt.element);
   view.shown(true);
   view.stage.scrollIntoView({ block: "nearest" });
   view.events = eventLog(view.log, {
@@ -113,7 +121,7 @@ async function watch(view) {
     device: view.choice.device,
     signal: running.signal,
   });
-  look(view, running.signal);
+  serve(view, running.signal);
   announce("The door is watched.");
 }
 
@@ -121,6 +129,8 @@ function stop(view) {
   view.running?.abort(new DOMException("Paused.", "AbortError"));
   view.running = null;
   view.camera?.stop();
+  view.boxes.clear();
+  view.prompt.clear();
   view.panel.idle("Paused");
   replace(view.stage, invitation());
   view.shown(false);
@@ -134,23 +144,29 @@ function lost(view) {
   );
 }
 
-/** Frame after frame, each when the answer to the former one is in; none while nobody looks at the tab. */
-async function look(view, signal) {
+/** Serve the door as the gallery's rules have it, and go on after what goes wrong. */
+async function serve(view, signal) {
   view.panel.idle("Waiting for a face");
   while (!signal.aborted) {
-    const next = sleep(Number(view.choice.pace), signal).catch(() => {});
     try {
-      await visible(signal);
-      await recognise(view, signal);
-      replace(view.status);
+      const { liveness } = await get(at`/v1/galleries/${view.choice.gallery}`, { signal });
+      await (liveness === "active" ? check : look)(view, signal);
     } catch (error) {
       if (signal.aborted) return;
-      replace(view.status, problemNotice(error));
-      view.panel.idle("No answer");
-      await sleep((error.retryAfter ?? 2) * 1000, signal).catch(() => {});
+      await complain(view, error, signal);
     }
-    await next;
   }
+}
+
+/** Tell what went wrong and wait; rules that changed are read anew without a word. */
+async function complain(view, error, signal) {
+  view.boxes.clear();
+  view.panel.gone("No answer");
+  const isNew = view.complaint !== error.message;
+  view.complaint = error.message;
+  if (error.status === RULES_CHANGED && isNew) return;
+  replace(view.status, problemNotice(error));
+  await sleep((error.retryAfter ?? 2) * 1000, signal).catch(() => {});
 }
 
 function visible(signal) {
@@ -161,35 +177,8 @@ function visible(signal) {
   });
 }
 
-async function recognise(view, signal) {
-  const image = await view.camera.frame(FRAME_PX, FRAME_QUALITY);
-  const { gallery, device } = view.choice;
-  const body = form({ image, device, top_k: 1 });
-  const job = await run(at`/v1/galleries/${gallery}/recognitions`, body, { wait: WAIT_S, tries: 1, signal });
-  const decision = decisionOf(outcome(job));
-  if (decision.person) decision.name = await nameOf(view, decision.person);
-  view.panel.show(decision);
-  view.events.add(decision);
-}
-
-/** A person's name, asked once. */
-async function nameOf(view, person) {
-  view.names ??= new Map();
-  const key = `${view.choice.gallery}/${person}`;
-  if (!view.names.has(key)) {
-    const found = await get(at`/v1/galleries/${view.choice.gallery}/persons/${person}`, { signal: view.signal }).catch(
-      () => ({}),
-    );
-    view.names.set(key, found.name ?? person);
-  }
-  return view.names.get(key);
-}
-
-async function notThisPerson(view, decision) {
-  await post(
-    at`/v1/galleries/${view.choice.gallery}/feedback`,
-    { job: decision.job, kind: "wrong_person" },
-    { signal: view.signal },
-  );
+async function notThisPerson(view, { job }, { number }) {
+  const path = at`/v1/galleries/${view.choice.gallery}/feedback`;
+  await post(path, { job, kind: "wrong_person", face: number }, { signal: view.signal });
   announce("Noted. It counts when the threshold is measured next.");
 }

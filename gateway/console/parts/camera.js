@@ -20,7 +20,7 @@ export async function cameras() {
 }
 
 /**
- * Open a camera: { video, frame(), stop() }. It is stopped when the signal says so.
+ * Open a camera: { video, frame(), fresh(), stop() }; `fresh` waits for a picture that no call before it gave. It is stopped when the signal says so.
  * Throws Problem, which says what to do.
  */
 export async function openCamera({ deviceId, signal }) {
@@ -52,7 +52,12 @@ export async function openCamera({ deviceId, signal }) {
     throw error;
   }
   const lost = new Promise((resolve) => stream.getVideoTracks()[0].addEventListener("ended", resolve));
-  return { video, stop, lost, frame: (side, quality) => frameOf(video, side, quality) };
+  const frame = (side, quality) => frameOf(video, side, quality);
+  const fresh = async (side, quality) => {
+    await new Promise((resolve) => video.requestVideoFrameCallback(resolve));
+    return frame(side, quality);
+  };
+  return { video, stop, lost, frame, fresh };
 }
 
 /** What the camera sees now, as a JPEG whose longer side is at most so many pixels. */

@@ -13,7 +13,7 @@ const SHOWN = 8; // visits
 const READ_MS = 2000;
 const SAME_MS = 10_000; // one person who stands there is one event
 
-/** A list that `add(decision)` fills, or the audit. */
+/** A list that `add(sight)` fills, or the audit. */
 export function eventLog(place, { gallery, device, signal }) {
   const audited = session.may("audit:read");
   const list = h("ol", { class: "events" }, h("li", { class: "hint" }, "Nothing yet."));
@@ -21,17 +21,16 @@ export function eventLog(place, { gallery, device, signal }) {
   replace(place, h("h2", {}, "Latest events"), h("p", { class: "hint" }, source), list);
   const seen = [];
   if (audited) follow(list, { gallery, device, signal });
-  return { add: audited ? () => {} : (decision) => remember(list, seen, decision) };
+  return { add: audited ? () => {} : (sight) => remember(list, seen, sight) };
 }
 
-function remember(list, seen, decision) {
-  if (decision.kind === "nobody") return;
-  seen.unshift({ at: decision.at, kind: decision.kind, text: told(decision.name, decision.reason) });
+function remember(list, seen, sight) {
+  seen.unshift(...sight.faces.map(({ kind, name, reason }) => ({ at: sight.at, kind, text: told(name, reason) })));
   seen.length = Math.min(seen.length, KEPT);
   show(list, visits(seen));
 }
 
-/** Who it was and why he may not pass, as far as they are known. */
+/** Who it was and why they may not pass, as far as they are known. */
 const told = (name, reason) => [name, words(reason)].filter(Boolean).join(" · ");
 
 /** Frame after frame of one who stands there, alone or beside others, is one visit; newest first, as they come. */

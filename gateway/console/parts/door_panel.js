@@ -1,71 +1,88 @@
-// The large panel of the door view: granted or denied, who and why.
+// The large panel of the door view: granted or denied, who and why, for as long as the face is there.
 
 import { announce, h, replace } from "../dom.js";
 import { icon } from "./icons.js";
-import { button } from "./ui.js";
-import { clock, words } from "./words.js";
+import { badge, button } from "./ui.js";
+import { clock, count, mood, words } from "./words.js";
 
-const STALE_MS = 10_000; // a decision that none follows says nothing of who stands there now
-const STAYS_MS = 3000; // a decision is shown at least as long after its face is gone
+const ROWS = 6; // faces of a group that the panel lists
+const LAST_MS = 30_000; // so long it is told who was there last
+const AGAIN_MS = 5000; // who is back so soon is not announced anew
+const PORTRAIT_PX = 96;
+const MARGIN = 0.25; // around a face, of its width and height
 
-/** What a recognition decides: { kind: granted | denied | nobody, reason, person, at, job }. */
-export function decisionOf(job) {
-  const { result } = job;
-  const base = { job: job.id, at: job.finished_at, person: result.person };
-  if (result.verdict === "no_face") return { ...base, kind: "nobody", reason: "no_face" };
-  const granted = result.decision ? result.decision === "granted" : result.verdict === "recognised";
-  return { ...base, kind: granted ? "granted" : "denied", reason: granted ? "" : (result.denial ?? result.verdict) };
-}
-
-/** The panel; `feedback(decision)` is what “Not this person” does. */
+/** The panel; `feedback(sight, face)` is what “Not this person” does. */
 export function panel({ feedback }) {
   const element = h("section", { class: "door-panel", "aria-label": "Decision" });
-  const time = h("p", { class: "door-time" });
-  let shownAt = 0;
-  let shown = null; // the decision and its words
-  let fading;
+  let shown = null; // { sight, key, draw } of the faces that are there
+  let last = null; // { sight, at } of those that were
+  let said = { text: "", at: 0 };
+  let ticking;
 
+  function put(decision, ...content) {
+    element.dataset.decision = decision;
+    replace(element, content);
+  }
+
+  /** Nobody is looked at; what was decided is forgotten. */
   function idle(text) {
-    clearTimeout(fading);
-    shownAt = 0;
+    clearInterval(ticking);
+    shown = last = null;
+    put("idle", h("p", { class: "door-word" }, text));
+  }
+
+  /** The face has gone, or nobody knows: what was decided no longer holds, and is told as what has been. */
+  function gone(text = "Waiting for a face", ...more) {
+    if (shown) last = { sight: shown.sight, at: Date.now() };
     shown = null;
-    element.dataset.decision = "idle";
-    replace(element, h("p", { class: "door-word" }, text));
+    clearInterval(ticking);
+    if (!last) return put("idle", h("p", { class: "door-word" }, text), more);
+    const told = h("p", { class: "door-last" });
+    const tick = () => {
+      const passed = Date.now() - last.at;
+      if (passed > LAST_MS) return forget();
+      told.textContent = `Last: ${pastText(last.sight)}, ${Math.round(passed / 1000)} s ago`;
+    };
+    const mistaken = doubt(last.sight);
+    const forget = () => {
+      clearInterval(ticking);
+      last = null;
+      told.remove();
+      mistaken?.remove();
+    };
+    put("past", h("p", { class: "door-word" }, text), more, told, mistaken);
+    ticking = setInterval(tick, 1000);
+    tick();
   }
 
-  /** Frame after frame says the same of one who stands there: then only the time changes, and nothing is said anew. */
-  function show(decision) {
-    if (decision.kind === "nobody") {
-      if (Date.now() - shownAt > STAYS_MS) idle("Waiting for a face");
-      return;
+  /** Something else than a decision: what somebody has to do. */
+  function tell(decision, ...content) {
+    clearInterval(ticking);
+    shown = null;
+    put(decision, content);
+  }
+
+  /** Look after look says the same of whoever stands there: then only picture and time change, and nothing is said. */
+  function show(sight, picture) {
+    clearInterval(ticking);
+    const { key, text } = toldOf(sight);
+    if (shown?.key !== key) {
+      const made = (sight.isGroup ? groupView : faceView)(sight);
+      put(sight.isGroup ? groupKind(sight) : sight.faces[0].kind, made.content, doubt(sight));
+      shown = { draw: made.draw, key };
     }
-    shownAt = Date.now();
-    clearTimeout(fading);
-    fading = setTimeout(() => idle("Waiting for an answer"), STALE_MS);
-    const granted = decision.kind === "granted";
-    const word = granted ? "Granted" : "Denied";
-    const why = words(decision.reason);
-    const text = `${word}: ${[decision.name, why].filter(Boolean).join(", ")}`;
-    const same = shown?.text === text && shown.decision.person === decision.person;
-    shown = { decision, text };
-    time.textContent = clock(decision.at);
-    if (same) return;
-    element.dataset.decision = decision.kind;
-    replace(
-      element,
-      icon(granted ? "check" : "cross", 56),
-      h("p", { class: "door-word" }, word),
-      h("p", { class: "door-who" }, decision.name ?? why),
-      decision.name && why && h("p", {}, why),
-      time,
-      granted && notThis(),
-    );
-    announce(text);
+    shown.sight = sight;
+    shown.draw(sight, picture);
+    if (said.text !== text || Date.now() - said.at > AGAIN_MS) announce(text);
+    said = { text, at: Date.now() };
   }
 
-  function notThis() {
+  /** “Not this person”, where one face was let through. */
+  function doubt(of) {
+    if (of.isGroup || of.faces[0].kind !== "granted") return null;
     const made = button("Not this person", async () => {
-      await feedback(shown.decision);
+      const { sight } = shown ?? last;
+      await feedback(sight, sight.faces[0]);
       replace(made, "Thank you, noted");
       made.disabled = true;
     });
@@ -73,5 +90,85 @@ export function panel({ feedback }) {
   }
 
   idle("Paused");
-  return { element, idle, show };
+  return { element, idle, gone, tell, show };
+}
+
+const WORDS = { granted: "Granted", denied: "Denied" };
+const faceText = ({ kind, name, reason }) => `${WORDS[kind]}: ${[name, words(reason)].filter(Boolean).join(", ")}`;
+const pastText = (sight) =>
+  sight.isGroup
+    ? groupText(sight)
+    : `${sight.faces[0].name ?? words(sight.faces[0].reason)}, ${WORDS[sight.faces[0].kind].toLowerCase()}`;
+const grantedOf = ({ faces }) => faces.filter(({ kind }) => kind === "granted").length;
+const groupText = (sight) => `${grantedOf(sight)} of ${sight.found} may pass`;
+
+/** What is announced, and what the panel holds beside pictures and time. */
+function toldOf(sight) {
+  const text = sight.isGroup ? groupText(sight) : faceText(sight.faces[0]);
+  const faces = sight.isGroup ? sight.faces : sight.faces.slice(0, 1);
+  return { text, key: JSON.stringify([text, sight.found, faces.map(({ person, reason }) => [person, reason])]) };
+}
+
+function groupKind(sight) {
+  const granted = grantedOf(sight);
+  if (granted === 0) return "denied";
+  return granted === sight.found ? "granted" : "some";
+}
+
+function faceView({ faces, found }) {
+  const [{ kind, name, reason, advice }] = faces;
+  const face = portrait("door-portrait");
+  const time = h("p", { class: "door-time" });
+  const why = words(reason);
+  return {
+    content: [
+      face,
+      h("p", { class: "door-word" }, icon(kind === "granted" ? "check" : "cross", 36), WORDS[kind]),
+      h("p", { class: "door-who" }, name ?? why),
+      name && why && h("p", {}, why),
+      advice && h("p", { class: "door-time" }, advice),
+      found > 1 && h("p", { class: "door-time" }, `Of the face in front; ${count(found - 1, "other")} behind`),
+      time,
+    ],
+    draw: (sight, picture) => {
+      time.textContent = clock(sight.at);
+      drawFace(face, picture, sight.faces[0].box);
+    },
+  };
+}
+
+function groupView(sight) {
+  const rows = sight.faces.slice(0, ROWS).map(({ kind, name, reason }) => {
+    const face = portrait("door-small");
+    const told = h("span", { class: "door-name" }, name ?? words(reason), name && reason && ` · ${words(reason)}`);
+    return { face, element: h("li", {}, face, told, badge(mood(kind), WORDS[kind])) };
+  });
+  const more = sight.found - rows.length;
+  return {
+    content: [
+      h("p", { class: "door-word" }, groupText(sight)),
+      h("p", { class: "door-time" }, "Several stand here alike: one at a time, please"),
+      h(
+        "ul",
+        { class: "door-group" },
+        rows.map(({ element }) => element),
+      ),
+      more > 0 && h("p", { class: "door-time" }, `and ${count(more, "other face")}`),
+    ],
+    draw: (now, picture) => {
+      for (const [index, { face }] of rows.entries()) drawFace(face, picture, now.faces[index].box);
+    },
+  };
+}
+
+const portrait = (name) =>
+  h("canvas", { class: name, width: PORTRAIT_PX, height: PORTRAIT_PX, "aria-hidden": "true" });
+
+/** The face as it was looked at, a little larger than its box. */
+function drawFace(canvas, picture, { x, y, width, height }) {
+  const side = Math.max(width, height) * (1 + 2 * MARGIN);
+  const [left, top] = [x + (width - side) / 2, y + (height - side) / 2];
+  const context = canvas.getContext("2d");
+  context.clearRect(0, 0, PORTRAIT_PX, PORTRAIT_PX);
+  context.drawImage(picture, left, top, side, side, 0, 0, PORTRAIT_PX, PORTRAIT_PX);
 }

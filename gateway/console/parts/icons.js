@@ -30,6 +30,10 @@ const PATHS = {
   play: "M7 4.500v15l12-7.500z",
   person: "M12 12a4.5 4.5 0 1 0 0-9 4.5 4.5 0 0 0 0 9M4 21a8 8 0 0 1 16 0",
   back: "M11 5l-7 7 7 7M4 12h16",
+  turn_left: "M20 12H4M10 5l-7 7 7 7",
+  turn_right: "M4 12h16M14 5l7 7-7 7",
+  look_up: "M12 20V4M5 10l7-7 7 7",
+  come_closer: "M4 9V4h5M20 9V4h-5M4 15v5h5M20 15v5h-5M4 4l5 5M20 4l-5 5M4 20l5-5M20 20l-5-5",
   trash: "M4 7h16M9 7V4h6v3M6 7l1 14h10l1-14M10 11v6M14 11v6",
   copy: "M9 9h11v11H9zM5 15H4V4h11v1",
 };
