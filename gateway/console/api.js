@@ -27,6 +27,7 @@ export const blob = async (path, options = {}) =>
   bodyOf(await request("GET", path, { ...options, headers: { Prefer: "return=representation" } }), "blob");
 export const post = async (path, body, options = {}) => content(await request("POST", path, { ...options, body }));
 export const put = async (path, body, options = {}) => content(await request("PUT", path, { ...options, body }));
+export const patch = async (path, body, options = {}) => content(await request("PATCH", path, { ...options, body }));
 export const remove = async (path, options = {}) => content(await request("DELETE", path, options));
 
 const content = async (response) => (response.status === 204 ? null : bodyOf(response, "json"));

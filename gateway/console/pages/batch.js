@@ -3,7 +3,7 @@
 import { at, blob, get, post } from "../api.js";
 import { announce, h, refresh, replace, save, sleep } from "../dom.js";
 import { sendBatch, sentHere } from "../parts/batch_sending.js";
-import { batchProgress, isOver } from "../parts/batch_view.js";
+import { batchBadge, batchProgress, isOver, skippedOf } from "../parts/batch_view.js";
 import { picture } from "../parts/photo.js";
 import { badge, button, empty, facts, field, heading, paged, problemNotice, row, select, table } from "../parts/ui.js";
 import { mood, when, words } from "../parts/words.js";
@@ -44,6 +44,7 @@ export default async function batch({ params, signal }) {
     heading(`Batch ${params.batch.slice(0, 8)}`, { back: { path: "/batches", label: "All batches" } }),
     head,
     status,
+    skippedOf(found),
     h("div", { class: "row filters" }, h("h2", {}, "Items"), field("Show", filter)),
     table("Items", COLUMNS, list),
     items.more,
@@ -58,10 +59,11 @@ function overview(now, { path, signal, status, show }) {
   };
   const download = async () => save(await blob(now.links.results, { signal, timeout: DOWNLOAD_MS }), `${now.id}.zip`);
   return [
-    h("p", {}, badge(mood(now.status), words(now.status))),
+    h("p", {}, batchBadge(now)),
     batchProgress(now),
     facts([
       ["Kind", words(now.kind ?? "stylization")],
+      ["Gallery", now.gallery && h("a", { href: `#${at`/galleries/${now.gallery}`}` }, now.gallery)],
       ["Accepted", when(now.created_at)],
       ["Finished", when(now.finished_at)],
       ["Id", h("span", { class: "mono" }, now.id)],
@@ -121,15 +123,18 @@ function pictureShelf(signal) {
 }
 
 function itemRow(path, item, pictures) {
-  const words_ = item.error ? `${item.error.detail}` : "";
   return row(COLUMNS, [
     h("span", { class: "mono" }, item.custom_id),
     item.name ?? "",
     badge(mood(item.status), words(item.status)),
-    resultOf(path, item, pictures) ?? words_,
+    h("div", {}, resultOf(path, item, pictures), (item.warnings ?? item.enrolment?.warnings ?? []).map(warned)),
   ]);
 }
 
+const warned = ({ code, detail }) =>
+  h("p", {}, badge("warn", words(code)), h("span", { class: "hint" }, ` ${detail ?? ""}`));
+
+/** The picture; or what came of it, in the service's own words where it went wrong. */
 function resultOf(path, item, pictures) {
   if (item.image) {
     const source = item.image.url ?? `${path}/images/${encodeURIComponent(item.job)}`;
@@ -140,6 +145,6 @@ function resultOf(path, item, pictures) {
       height: 72,
     });
   }
-  if (item.enrolment ?? item.verdict) return words(item.enrolment?.verdict ?? item.verdict);
-  return null;
+  const verdict = item.enrolment?.verdict ?? item.verdict;
+  return [verdict && words(verdict), item.error?.detail].filter(Boolean).join(": ");
 }

@@ -3,12 +3,13 @@
 import { Problem, get } from "../api.js";
 import { h, replace } from "../dom.js";
 import { sendBatch } from "../parts/batch_sending.js";
-import { batchProgress } from "../parts/batch_view.js";
-import { dropZone, fileInput, IMAGE_TYPES } from "../parts/photo.js";
+import { batchBadge, batchProgress } from "../parts/batch_view.js";
+import { ACCEPT, isImage } from "../parts/image_files.js";
+import { dropZone, fileInput } from "../parts/photo.js";
 import { paintingOptions } from "../parts/painting_options.js";
 import { styleGrid } from "../parts/style_grid.js";
-import { badge, button, empty, formOf, heading, notice, paged, problemNotice, row, table } from "../parts/ui.js";
-import { count, mood, when, words } from "../parts/words.js";
+import { button, empty, formOf, heading, notice, paged, problemNotice, row, table } from "../parts/ui.js";
+import { count, when, words } from "../parts/words.js";
 import { go } from "../router.js";
 import { session } from "../session.js";
 
@@ -40,7 +41,7 @@ function batchRow(batch) {
   return row(COLUMNS, [
     h("a", { href: `#/batches/${encodeURIComponent(batch.id)}`, class: "mono" }, batch.id.slice(0, 8)),
     words(batch.kind ?? "stylization"),
-    badge(mood(batch.status), words(batch.status)),
+    batchBadge(batch),
     batchProgress(batch),
     when(batch.created_at),
   ]);
@@ -52,7 +53,7 @@ function newBatch(signal) {
   const place = h("div", { class: "stack" });
   let files = [];
   const take = (given) => {
-    files = given.filter((file) => IMAGE_TYPES.includes(file.type) || isZip(file));
+    files = given.filter((file) => isImage(file) || isZip(file));
     replace(
       status,
       files.length < given.length &&
@@ -64,7 +65,7 @@ function newBatch(signal) {
     replace(chosen, `${count(files.length, "file")} chosen`);
   };
   const chooser = fileInput("pictures or a ZIP", take, {
-    accept: `${IMAGE_TYPES.join(",")},.zip`,
+    accept: `${ACCEPT},.zip`,
     multiple: true,
     text: "Choose files",
   });

@@ -27,11 +27,12 @@ export default async function compare({ signal }) {
     const [image_a, image_b] = pickers.map((picker) => picker.file);
     if (!image_a || !image_b) return replace(status, notice("warn", h("p", {}, "Choose two photos first.")));
     replace(result);
+    const boxes = { box_a: pickers[0].box, box_b: pickers[1].box };
     const chosen = Object.fromEntries(fields);
-    const job = await run("/v1/comparisons", form({ image_a, image_b, ...chosen }), { signal });
+    const job = await run("/v1/comparisons", form({ image_a, image_b, ...boxes, ...chosen }), { signal });
     const model =
       models.find((one) => one.digest === job.model?.digest) ?? models.find((one) => one.name === chosen.model);
-    showBoxes(pickers, job.result);
+    showFaces(pickers, job.result);
     replace(result, outcomeOf(job.result, model, signal));
     announce(words(job.result.verdict));
   };
@@ -64,18 +65,21 @@ export default async function compare({ signal }) {
   ];
 }
 
-function showBoxes(pickers, result) {
-  for (const [picker, face] of [
-    [pickers[0], result.face_a],
-    [pickers[1], result.face_b],
+/** The faces that were compared; or those of which one must be chosen. */
+function showFaces(pickers, result) {
+  for (const [picker, face, faces] of [
+    [pickers[0], result.face_a, result.faces_a],
+    [pickers[1], result.face_b, result.faces_b],
   ]) {
-    if (face) picker.show([{ box: face.box, good: face.quality.issues.length === 0 }], "The face that was compared");
+    if (faces?.length > 1) picker.offerFaces(faces, {});
+    else if (face) picker.show([{ box: face.box, good: face.quality.issues.length === 0 }], "The face that was compared");
   }
 }
 
 function outcomeOf(result, model, signal) {
   const kind = { good: "good", bad: "bad" }[mood(result.verdict)] ?? "warn";
   const texts = { match: "The same person", no_match: "Different people" };
+  const isOpen = result.faces_a?.length > 1 || result.faces_b?.length > 1;
   const verdict = h(
     "div",
     { class: `verdict verdict-${kind}` },
@@ -83,20 +87,28 @@ function outcomeOf(result, model, signal) {
     h(
       "p",
       {},
-      result.reason ??
+      (isOpen ? "Choose by its number whose face is meant, then compare again." : inWords(result.reason)) ??
         `By the policy ${result.policy}: a score of ${result.threshold.toFixed(3)} or more counts as a match.`,
     ),
+  );
+  const warnings = (result.warnings ?? []).map(({ code, detail }) =>
+    notice("warn", h("p", {}, h("strong", {}, `${words(code)}. `), inWords(detail))),
   );
   if (result.score === null || result.score === undefined) {
     const text = "The score itself is for keys with the scope “scores:read”.";
     return [
       verdict,
+      warnings,
       ["match", "no_match"].includes(result.verdict) && !session.may("scores:read") && h("p", { class: "hint" }, text),
     ];
   }
-  if (!model?.false_match_rates?.length) return [verdict, h("p", {}, `Score ${result.score.toFixed(3)}`)];
+  if (!model?.false_match_rates?.length) return [verdict, warnings, h("p", {}, `Score ${result.score.toFixed(3)}`)];
   return [
     verdict,
+    warnings,
     h("div", { class: "card" }, scoreChart({ model, score: result.score, threshold: result.threshold, signal })),
   ];
 }
+
+/** What the service says of `image_a` is said of what the page calls it. */
+const inWords = (text) => text?.replace(/`?image_([ab])`?/g, (_, which) => (which === "a" ? "First photo" : "Second photo"));

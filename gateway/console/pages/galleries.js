@@ -3,22 +3,11 @@
 import { get, post } from "../api.js";
 import { h } from "../dom.js";
 import { ask } from "../parts/dialog.js";
-import { badge, button, empty, field, heading, input, loading, select } from "../parts/ui.js";
+import { ruleFields, rulesOf } from "../parts/gallery_rules.js";
+import { badge, button, empty, field, heading, idInput, loading, select } from "../parts/ui.js";
 import { day } from "../parts/words.js";
 import { go } from "../router.js";
 import { session } from "../session.js";
-
-const ID = "[A-Za-z0-9][A-Za-z0-9._\\-]{0,63}";
-export const idInput = (name, attributes = {}) =>
-  input(name, {
-    required: true,
-    pattern: ID,
-    maxlength: 64,
-    spellcheck: "false",
-    autocapitalize: "off",
-    "data-invalid": "1 to 64 letters, digits, dots, dashes or underscores; the first one a letter or digit.",
-    ...attributes,
-  });
 
 export default function galleries({ signal }) {
   const mayCreate = session.may("admin");
@@ -70,13 +59,12 @@ function card(gallery) {
 }
 
 async function newGallery(signal) {
-  const { models } = await get("/v1/models", { signal });
-  const id = idInput("id");
+  const { models, liveness = {} } = await get("/v1/models", { signal });
   const made = await ask("New gallery", {
     signal,
     confirm: "Create",
     body: [
-      field("Name", id, { hint: "For example: staff. It is part of addresses and cannot be changed." }),
+      field("Name", idInput("id"), { hint: "For example: staff. It is part of addresses and cannot be changed." }),
       field(
         "Face model",
         select(
@@ -84,24 +72,12 @@ async function newGallery(signal) {
           models.map((model) => [model.name, `${model.name}: ${model.description}`]),
         ),
       ),
-      field(
-        "Liveness",
-        select("liveness", [
-          ["none", "Not checked"],
-          ["report", "Looked at and told"],
-          ["passive", "Every photo must look alive"],
-          ["active", "A challenge must be passed"],
-        ]),
-      ),
-      field(
-        "A new face that resembles somebody else's",
-        select("lookalikes", [
-          ["flag", "is enrolled with a warning"],
-          ["refuse", "is refused"],
-        ]),
-      ),
+      ruleFields(liveness),
     ],
-    action: (fields) => post("/v1/galleries", Object.fromEntries(fields), { signal }),
+    action: (fields) => {
+      const named = { id: fields.get("id"), model: fields.get("model") };
+      return post("/v1/galleries", { ...named, ...rulesOf(fields) }, { signal });
+    },
   });
   if (made) go(`/galleries/${made.id}`);
 }

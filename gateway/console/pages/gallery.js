@@ -3,19 +3,30 @@
 import { at, get, remove } from "../api.js";
 import { h } from "../dom.js";
 import { ask } from "../parts/dialog.js";
-import { badge, button, empty, field, heading, input, paged, row, table } from "../parts/ui.js";
+import { changeRules } from "../parts/gallery_rules.js";
+import { badge, button, empty, field, heading, input, paged, row, select, table } from "../parts/ui.js";
 import { day } from "../parts/words.js";
 import { go, keepQuery } from "../router.js";
 import { session } from "../session.js";
 
-const COLUMNS = ["Person", "Name", "Tags and groups", "Since"];
+const COLUMNS = ["Person", "Name", "Faces", "Tags and groups", "Since"];
+const FACES = [
+  ["", "Everybody"],
+  ["some", "With a face"],
+  ["none", "Without a face"],
+];
 const TYPING_MS = 250;
 
 export default function gallery({ params, query, signal }) {
   const { gallery: id } = params;
   const here = at`/galleries/${id}`;
-  const filters = { q: query.q ?? "", tag: query.tag ?? "", group: query.group ?? "" };
+  const filters = { q: query.q ?? "", tag: query.tag ?? "", group: query.group ?? "", faces: query.faces ?? "" };
   const list = h("tbody");
+  const bar = filterBar(filters, () => {
+    if (signal.aborted) return; // the address is another page's
+    keepQuery(filters);
+    people.begin();
+  });
   const people = paged(list, signal, {
     read: async (cursor) => {
       const found = await get(at`/v1/galleries/${id}/persons`, { query: { ...filters, cursor, limit: 50 }, signal });
@@ -25,11 +36,7 @@ export default function gallery({ params, query, signal }) {
   });
   return [
     heading(id, { back: { path: "/galleries", label: "All galleries" }, actions: actionsOf(id, here, signal) }),
-    filterBar(filters, () => {
-      if (signal.aborted) return; // the address is another page's
-      keepQuery(filters);
-      people.begin();
-    }),
+    bar,
     table(`People of ${id}`, COLUMNS, list),
     people.more,
   ];
@@ -42,6 +49,7 @@ function actionsOf(id, here, signal) {
     session.may("enrol") && link(`${here}/enrol`, "Enrol somebody", "button-primary"),
     session.may("enrol") && link(`${here}/bulk`, "Enrol many"),
     session.may("recognise") && link(`/door?gallery=${encodeURIComponent(id)}`, "Open the door view"),
+    session.may("admin") && button("Rules", () => changeRules(id, signal)),
     session.may("admin") && button("Delete", erase, { kind: "danger" }),
   ].filter(Boolean);
 }
@@ -57,12 +65,19 @@ function filterBar(filters, changed) {
     });
     return field(label, control);
   };
+  const faces = select("faces", FACES, { value: filters.faces });
+  filters.faces = faces.value; // an address may name what is not there
+  faces.addEventListener("change", () => {
+    filters.faces = faces.value;
+    changed();
+  });
   return h(
     "search",
     { class: "row filters" },
     one("q", "Search", { placeholder: "Name or id" }),
     one("tag", "Tag"),
     one("group", "Group"),
+    field("Show", faces),
   );
 }
 
@@ -72,6 +87,7 @@ function personRow(gallery, person) {
   return row(COLUMNS, [
     h("a", { href: path }, person.id),
     person.name ?? "",
+    person.face_count > 0 ? String(person.face_count) : badge("warn", "No face"),
     marks.length
       ? h(
           "span",

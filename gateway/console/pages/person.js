@@ -1,15 +1,14 @@
-// One person: what is known of him, the faces he is recognised by, merging and erasing.
+// One person: what is known of them, the faces they are recognised by, merging and erasing.
 
 import { at, get, post, put, remove } from "../api.js";
 import { announce, h } from "../dom.js";
 import { ask, tell } from "../parts/dialog.js";
-import { badge, button, empty, facts, field, formOf, heading, input, load, notice } from "../parts/ui.js";
-import { instant, local, percent, when, words } from "../parts/words.js";
+import { faceCards, numbered } from "../parts/face_cards.js";
+import { forgetFace } from "../parts/forgetting.js";
+import { badge, button, empty, facts, field, formOf, heading, idInput, input, load, notice } from "../parts/ui.js";
+import { instant, local, when, words } from "../parts/words.js";
 import { go } from "../router.js";
 import { session } from "../session.js";
-import { idInput } from "./galleries.js";
-
-const GOOD_QUALITY = 0.5;
 
 export default function person({ params, signal }) {
   const { gallery, person: id } = params;
@@ -139,53 +138,23 @@ function editorOf(found, { path, signal, reload }) {
   );
 }
 
-function facesOf(found, { path, signal, reload }) {
+function facesOf(found, context) {
   if (found.faces.length === 0) {
     return empty("person", "No face yet", h("p", {}, "Without one nobody is recognised: add a photo."));
   }
-  const forget = (face) => async () => {
-    const done = await ask("Forget this face?", {
-      signal,
-      kind: "danger",
-      confirm: "Forget it",
-      body: [h("p", {}, "The person stays, known by the other faces.")],
-      action: async () => {
-        await remove(`${path}/faces/${encodeURIComponent(face.id)}`, { signal });
-        return true;
+  const forget = (entry) =>
+    session.may("enrol") &&
+    h(
+      "button",
+      {
+        class: "link",
+        type: "button",
+        "aria-label": `Forget ${entry.name}`,
+        onclick: () => forgetFace(found.faces, entry, context),
       },
-    });
-    if (done) reload();
-  };
-  return h(
-    "ul",
-    { class: "cards" },
-    found.faces.map((face) =>
-      h(
-        "li",
-        { class: "card face-card" },
-        h(
-          "div",
-          { class: "face-quality", vars: { "--part": face.quality } },
-          h("span", { class: "number" }, percent(face.quality)),
-        ),
-        h(
-          "div",
-          {},
-          h(
-            "p",
-            {},
-            badge(
-              face.quality >= GOOD_QUALITY ? "good" : "warn",
-              face.quality >= GOOD_QUALITY ? "Good quality" : "Weak quality",
-            ),
-          ),
-          h("p", { class: "hint" }, when(face.created_at)),
-          session.may("enrol") &&
-            h("button", { class: "link", type: "button", onclick: forget(face) }, "Forget this face"),
-        ),
-      ),
-    ),
-  );
+      "Forget this face",
+    );
+  return faceCards(numbered(found.faces), { signal: context.signal, action: forget });
 }
 
 async function merge({ gallery, id, path, signal, reload }) {

@@ -1,6 +1,6 @@
 // Two pictures, one over the other, and a handle between them: a range input, so that arrows move it too.
 
-import { h } from "../dom.js";
+import { h, replace } from "../dom.js";
 
 export function beforeAfter(beforeUrl, afterUrl, { before = "Before", after = "After" } = {}) {
   const place = h("div", { class: "before-after", vars: { "--cut": "50%" } });
@@ -19,9 +19,10 @@ export function beforeAfter(beforeUrl, afterUrl, { before = "Before", after = "A
   };
   handle.addEventListener("input", move);
   move();
+  const onlyAfter = h("img", { src: afterUrl, alt: after }); // of a photo whose format the browser cannot show
   place.append(
-    h("img", { src: afterUrl, alt: after }),
-    h("img", { src: beforeUrl, alt: before, class: "before-after-top" }),
+    onlyAfter,
+    h("img", { src: beforeUrl, alt: before, class: "before-after-top", onerror: () => replace(place, onlyAfter) }),
     h("span", { class: "before-after-line", "aria-hidden": "true" }),
     h("span", { class: "before-after-label before-after-left", "aria-hidden": "true" }, before),
     h("span", { class: "before-after-label before-after-right", "aria-hidden": "true" }, after),

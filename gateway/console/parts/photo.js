@@ -3,21 +3,21 @@
 import { Problem, blob } from "../api.js";
 import { announce, h, newId, objectUrl, replace, svg } from "../dom.js";
 import { openCamera } from "./camera.js";
+import { fit, placeOf } from "./face_layer.js";
 import { icon } from "./icons.js";
+import { ACCEPT, IMAGE_NAMES, isImage } from "./image_files.js";
 import { button, problemNotice } from "./ui.js";
 
-export const IMAGE_TYPES = ["image/jpeg", "image/png", "image/webp"];
-
 /**
- * A place for one photo. `onpick(file)` is told of each; `show(faces, words)` draws boxes on it.
- * Options: label, hint, camera (whether one may be used), signal.
+ * A place for one photo. `onpick(file)` is told of each; `show(faces, words, size)` draws boxes on it, `offerFaces`
+ * lets one of several faces be chosen, whose `box` it then has. Options: label, hint, camera (may it be used), signal.
  */
 export function photoPicker({ label, hint, camera = true, signal, onpick }) {
   const stage = h("div", { class: "photo-stage" });
   const status = h("div", { class: "status" });
   const tools = h("div", { class: "actions photo-tools" });
   const element = h("div", { class: "photo", role: "group", "aria-label": label }, stage, tools, status);
-  const picker = { element, file: null, show, pick, clear };
+  const picker = { element, file: null, box: null, show, offerFaces, preview, pick, clear };
   const chooser = fileInput(label, (files) => pick(files[0]));
   let shown = new AbortController();
   dropZone(
@@ -42,7 +42,7 @@ export function photoPicker({ label, hint, camera = true, signal, onpick }) {
 
   function clear() {
     begin();
-    picker.file = null;
+    picker.file = picker.box = null;
     element.classList.remove("photo-full");
     replace(
       stage,
@@ -58,13 +58,19 @@ export function photoPicker({ label, hint, camera = true, signal, onpick }) {
   }
 
   function pick(file) {
-    if (!IMAGE_TYPES.includes(file.type)) return complain("Choose a JPEG, PNG or WebP picture.");
+    if (!isImage(file)) return complain(`Choose a picture: ${IMAGE_NAMES}.`);
     const during = begin();
     picker.file = file;
+    picker.box = null;
     element.classList.add("photo-full");
-    replace(stage, h("img", { src: objectUrl(file, during), alt: `${label}: ${file.name || "from the camera"}` }));
+    replace(stage, pictureOf(file, label, during));
     offer();
     onpick?.(file);
+  }
+
+  /** The photo once more, for another place. */
+  function preview() {
+    return picker.file && pictureOf(picker.file, label, shown.signal);
   }
 
   async function film() {
@@ -87,16 +93,43 @@ export function photoPicker({ label, hint, camera = true, signal, onpick }) {
     shutter.focus();
   }
 
-  /** Draw the faces: [{ box, good, label }], in pixels of the upright photo. */
-  function show(faces, words) {
-    const image = stage.querySelector("img");
-    if (!image) return;
-    const draw = () => {
-      stage.querySelector("svg")?.remove();
-      stage.append(faceBoxes(faces, image.naturalWidth, image.naturalHeight, words));
+  /** Draw the faces: [{ box, good }], in pixels of the upright photo, whose size is told where it is known. */
+  function show(faces, words, size) {
+    layer(size, (known) => faceBoxes(faces, known, words));
+  }
+
+  /** Several faces, the largest first: somebody says which one is meant, and may say otherwise. */
+  function offerFaces(faces, { size, onchoose }) {
+    const choose = (index) => {
+      const { x, y, width, height } = faces[index].box;
+      picker.box = [Math.max(0, x), Math.max(0, y), width, height].map(Math.round).join(",");
+      for (const [other, one] of buttons.entries()) one.setAttribute("aria-pressed", String(other === index));
+      onchoose?.(index);
     };
-    if (image.complete && image.naturalWidth) draw();
-    else image.addEventListener("load", draw, { once: true });
+    const buttons = faces.map((_, index) => faceButton(index, faces.length, () => choose(index)));
+    layer(size ?? extentOf(faces), (known) => {
+      const made = h("div", { class: "face-layer", role: "group", "aria-label": "Whose face is meant?" }, buttons);
+      for (const [index, one] of buttons.entries())
+        for (const [name, value] of Object.entries(placeOf(faces[index].box, known))) one.style.setProperty(name, value);
+      fit(made, stage, known);
+      return made;
+    });
+  }
+
+  /** Put a layer over the photo, in the place of the former one, once it is known how large the photo is. */
+  function layer(size, make) {
+    const image = stage.querySelector("img");
+    const draw = (known) => {
+      stage.querySelector(".boxes, .face-layer")?.remove();
+      if (known) stage.append(make(known));
+    };
+    if (!image) return draw(size);
+    const natural = () => draw({ width: image.naturalWidth, height: image.naturalHeight });
+    if (image.complete && image.naturalWidth) natural();
+    else {
+      image.addEventListener("load", natural, { once: true });
+      image.addEventListener("error", () => draw(size), { once: true });
+    }
   }
 
   function complain(detail) {
@@ -107,7 +140,39 @@ export function photoPicker({ label, hint, camera = true, signal, onpick }) {
   return picker;
 }
 
-function faceBoxes(faces, width, height, words) {
+/** A photo; or, where the browser cannot show its format, what it is called. */
+function pictureOf(file, label, signal) {
+  const name = file.name || "from the camera";
+  const image = h("img", { src: objectUrl(file, signal), alt: `${label}: ${name}` });
+  image.addEventListener("error", () => image.replaceWith(unseen(name)), { once: true });
+  return image;
+}
+
+const unseen = (name) =>
+  h(
+    "div",
+    { class: "photo-invite photo-unseen" },
+    icon("picture", 32),
+    h("p", {}, name),
+    h("p", { class: "hint" }, "This browser cannot show the format; the service reads it."),
+  );
+
+/** Of a photo of unknown size: what holds all of its faces. */
+const extentOf = (faces) => ({
+  width: Math.max(...faces.map(({ box }) => box.x + box.width)),
+  height: Math.max(...faces.map(({ box }) => box.y + box.height)),
+});
+
+function faceButton(index, of, onclick) {
+  const label = `Face ${index + 1} of ${of}`;
+  return h(
+    "button",
+    { class: "face-choice", type: "button", "aria-pressed": "false", "aria-label": label, onclick },
+    h("span", { "aria-hidden": "true" }, String(index + 1)),
+  );
+}
+
+function faceBoxes(faces, { width, height }, words) {
   return svg(
     "svg",
     { class: "boxes", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": words ?? `${faces.length} faces` },
@@ -125,7 +190,7 @@ function faceBoxes(faces, width, height, words) {
 export function fileInput(
   label,
   onfiles,
-  { accept = IMAGE_TYPES.join(","), multiple = false, text = "Choose a file" } = {},
+  { accept = ACCEPT, multiple = false, text = "Choose a file" } = {},
 ) {
   const control = h("input", {
     type: "file",

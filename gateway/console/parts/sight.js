@@ -8,6 +8,9 @@ const SHORT = { not_recognised: "Unknown", low_quality: "Unclear", ambiguous: "U
 
 const area = ({ box }) => box.width * box.height;
 
+/** Whether a face is large enough beside another one to be the one that is meant. */
+export const isRival = (face, largest) => area(face) >= COMPARABLE_AREA * area(largest);
+
 /**
  * { job, at, faces, found, isGroup }; a face is { kind: granted | denied, reason, advice, person, name, box, number }.
  * The largest face comes first; in a group no face is the one that stands at the door.
@@ -15,7 +18,7 @@ const area = ({ box }) => box.width * box.height;
 export function sightOf(job) {
   const { result } = job;
   const faces = result.faces.map((face, number) => faceOf(face, number));
-  const isGroup = faces.length > 1 && area(faces[1]) >= COMPARABLE_AREA * area(faces[0]);
+  const isGroup = faces.length > 1 && isRival(faces[1], faces[0]);
   return { job: job.id, at: job.finished_at, faces, found: result.faces_found ?? faces.length, isGroup };
 }
 

@@ -2,7 +2,8 @@
 
 import { Problem, at, form, get, put } from "../api.js";
 import { h, newId, objectUrl, replace } from "../dom.js";
-import { dropZone, fileInput, IMAGE_TYPES, picture } from "./photo.js";
+import { IMAGE_NAMES, isImage } from "./image_files.js";
+import { dropZone, fileInput, picture } from "./photo.js";
 import { button, field, input, problemNotice } from "./ui.js";
 
 const TYPING_MS = 250;
@@ -25,7 +26,7 @@ export function styleGrid({ signal, onchange, modeOf = () => "fast" }) {
   grid.addEventListener("change", () => onchange?.());
 
   const take = ([file]) => {
-    if (!IMAGE_TYPES.includes(file.type)) return complain("Choose a JPEG, PNG or WebP picture.");
+    if (!isImage(file)) return complain(`Choose a picture: ${IMAGE_NAMES}.`);
     own = file;
     keep.hidden = false;
     replace(status);

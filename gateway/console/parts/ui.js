@@ -98,6 +98,19 @@ export function field(label, control, { hint } = {}) {
 
 export const input = (name, attributes = {}) => h("input", { name, type: "text", autocomplete: "off", ...attributes });
 
+/** An id as the API takes it. */
+const ID = "[A-Za-z0-9][A-Za-z0-9._\\-]{0,63}";
+export const idInput = (name, attributes = {}) =>
+  input(name, {
+    required: true,
+    pattern: ID,
+    maxlength: 64,
+    spellcheck: "false",
+    autocapitalize: "off",
+    "data-invalid": "1 to 64 letters, digits, dots, dashes or underscores; the first one a letter or digit.",
+    ...attributes,
+  });
+
 /** A select of [value, label] pairs, or of plain values. */
 export function select(name, options, { value, ...attributes } = {}) {
   const made = h(

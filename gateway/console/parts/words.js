@@ -12,7 +12,10 @@ const WORDS = {
   spoof_suspected: "Perhaps not a living face",
   liveness_unavailable: "Liveness cannot be checked here",
   enrolled: "Enrolled",
+  already_enrolled: "Enrolled already",
   lookalike: "Looks like somebody else",
+  identity_conflict: "Does not look like this person",
+  other_faces: "Other faces in the photo",
   outside_opening_hours: "Outside the opening hours",
   not_yet_valid: "Not valid yet",
   no_longer_valid: "No longer valid",
@@ -26,6 +29,10 @@ const WORDS = {
   low_contrast: "low contrast",
   occluded: "covered",
   cut_off: "cut off",
+  noisy: "noisy",
+  compressed: "compressed too much",
+  pattern: "covered by a pattern of print or screen",
+  unreliable: "not told reliably",
   fmr: "false match rate",
 };
 
@@ -74,7 +81,7 @@ export function mood(status) {
   if (["succeeded", "match", "recognised", "enrolled", "granted", "live", "active", "delivered"].includes(status))
     return "good";
   if (["failed", "expired", "no_match", "denied", "spoof_suspected", "revoked"].includes(status)) return "bad";
-  if (["running", "cancelling", "ambiguous", "low_quality", "lookalike", "multiple_faces"].includes(status))
+  if (["running", "cancelling", "ambiguous", "low_quality", "lookalike", "identity_conflict", "multiple_faces"].includes(status))
     return "warn";
   return "plain";
 }
