@@ -72,7 +72,8 @@ function showFaces(pickers, result) {
     [pickers[1], result.face_b, result.faces_b],
   ]) {
     if (faces?.length > 1) picker.offerFaces(faces, {});
-    else if (face) picker.show([{ box: face.box, good: face.quality.issues.length === 0 }], "The face that was compared");
+    else if (face)
+      picker.show([{ box: face.box, good: face.quality.issues.length === 0 }], "The face that was compared");
   }
 }
 
@@ -111,4 +112,5 @@ function outcomeOf(result, model, signal) {
 }
 
 /** What the service says of `image_a` is said of what the page calls it. */
-const inWords = (text) => text?.replace(/`?image_([ab])`?/g, (_, which) => (which === "a" ? "First photo" : "Second photo"));
+const inWords = (text) =>
+  text?.replace(/`?image_([ab])`?/g, (_, which) => (which === "a" ? "First photo" : "Second photo"));

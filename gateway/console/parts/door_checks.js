@@ -19,7 +19,7 @@ const WAIT_S = 5;
 /** Ask and recognise one after the other, until the signal says otherwise. Throws Problem when there is no answer. */
 export async function check(view, signal) {
   try {
-    for (let failures = 0; !signal.aborted; ) {
+    for (let failures = 0; !signal.aborted;) {
       if (failures === 0) await somebody(view, signal);
       view.boxes.clear();
       const failure = await passage(view, signal);
@@ -48,7 +48,11 @@ async function somebody(view, signal) {
 /** The challenge and the recognition; why it did not come to that, or null. */
 async function passage(view, signal) {
   const { gallery } = view.choice;
-  const { face, session: passed, failure } = await challenge({ gallery, camera: view.camera, told: view.prompt, signal });
+  const {
+    face,
+    session: passed,
+    failure,
+  } = await challenge({ gallery, camera: view.camera, told: view.prompt, signal });
   view.answered();
   if (failure) return failure;
   const { sight, picture } = await recognise({ choice: view.choice, image: face, session: passed, signal });
@@ -73,7 +77,11 @@ async function leaving(view, signal) {
 async function again(view, signal, failure, failures) {
   const now = button("Try again", null, { kind: "primary" });
   const byItself = failures < TRIES;
-  const waiting = h("p", { class: "door-time" }, byItself ? "" : "It did not work several times: ask somebody for help.");
+  const waiting = h(
+    "p",
+    { class: "door-time" },
+    byItself ? "" : "It did not work several times: ask somebody for help.",
+  );
   view.panel.tell("failed", h("p", { class: "door-word" }, "Not seen"), h("p", {}, failure), waiting, now);
   let seconds = AGAIN_S;
   const tick = () => {
@@ -95,11 +103,14 @@ async function until(view, signal, control, wanted, ms) {
   const over = new AbortController();
   const during = AbortSignal.any([signal, over.signal]);
   try {
-    return await Promise.race([
-      seen(view, during, wanted),
-      control && new Promise((resolve) => control.addEventListener("click", () => resolve("pressed"), { once: true })),
-      ms && sleep(ms, during).then(() => "late"),
-    ].filter(Boolean));
+    return await Promise.race(
+      [
+        seen(view, during, wanted),
+        control &&
+          new Promise((resolve) => control.addEventListener("click", () => resolve("pressed"), { once: true })),
+        ms && sleep(ms, during).then(() => "late"),
+      ].filter(Boolean),
+    );
   } finally {
     over.abort(new DOMException("Something else came first.", "AbortError"));
   }

@@ -161,8 +161,7 @@ function groupView(sight) {
   };
 }
 
-const portrait = (name) =>
-  h("canvas", { class: name, width: PORTRAIT_PX, height: PORTRAIT_PX, "aria-hidden": "true" });
+const portrait = (name) => h("canvas", { class: name, width: PORTRAIT_PX, height: PORTRAIT_PX, "aria-hidden": "true" });
 
 /** The face as it was looked at, a little larger than its box. */
 function drawFace(canvas, picture, { x, y, width, height }) {

@@ -35,19 +35,26 @@ export async function enrolPhoto(sent, signal) {
   if (result.verdict !== CONFLICT) return result;
   const person = await get(at`/v1/galleries/${sent.gallery}/persons/${sent.id}`, { signal });
   if (!session.may("admin")) {
-    await tell(`This does not look like ${nameOf(person)}`, [...comparison(sent, person, result, signal), whomToAsk()], { signal });
+    await tell(
+      `This does not look like ${nameOf(person)}`,
+      [...comparison(sent, person, result, signal), whomToAsk()],
+      { signal },
+    );
     return null;
   }
-  const confirmed = await ask(`This does not look like ${nameOf(person)} (${count(person.face_count, "photo")}). Add anyway?`, {
-    signal,
-    kind: "danger",
-    confirm: "Add anyway",
-    body: comparison(sent, person, result, signal),
-    action: async () => {
-      const again = { ...fields, conflicts: undefined, override: CONFLICT };
-      return (await run(path, form(again), { signal })).result;
+  const confirmed = await ask(
+    `This does not look like ${nameOf(person)} (${count(person.face_count, "photo")}). Add anyway?`,
+    {
+      signal,
+      kind: "danger",
+      confirm: "Add anyway",
+      body: comparison(sent, person, result, signal),
+      action: async () => {
+        const again = { ...fields, conflicts: undefined, override: CONFLICT };
+        return (await run(path, form(again), { signal })).result;
+      },
     },
-  });
+  );
   return confirmed ?? null;
 }
 
@@ -63,7 +70,11 @@ function comparison({ picker }, person, result, signal) {
 }
 
 const whomToAsk = () =>
-  h("p", {}, "Nothing was stored. If it is the same person, ask an administrator to add it: that needs the scope “admin”.");
+  h(
+    "p",
+    {},
+    "Nothing was stored. If it is the same person, ask an administrator to add it: that needs the scope “admin”.",
+  );
 
 /** What came of it: notices, with a way back where something was stored. `onundo` is called once it is taken back. */
 export function outcomeOf(result, { gallery, id, person, signal, onundo }) {
@@ -88,7 +99,8 @@ function stored(result, { gallery, id, signal, onundo }) {
     made.replaceWith(notice("info", h("p", {}, `The photo is taken back. ${gone}`)));
     onundo?.();
   });
-  const room = result.replaced && h("p", {}, "The weakest face made room for this one; undoing does not bring it back.");
+  const room =
+    result.replaced && h("p", {}, "The weakest face made room for this one; undoing does not bring it back.");
   made.lastElementChild.append(...[room].filter(Boolean), h("div", { class: "actions notice-actions" }, undo));
   return made;
 }

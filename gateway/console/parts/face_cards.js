@@ -33,7 +33,13 @@ function cardOf({ face, number, name }, signal, action) {
   const isGood = face.quality >= GOOD_QUALITY;
   return [
     face.thumbnail
-      ? picture(face.thumbnail, { alt: `Face ${number}`, class: "face-thumb", width: THUMB_PX, height: THUMB_PX, signal })
+      ? picture(face.thumbnail, {
+          alt: `Face ${number}`,
+          class: "face-thumb",
+          width: THUMB_PX,
+          height: THUMB_PX,
+          signal,
+        })
       : h("div", { class: "face-thumb face-number", "aria-hidden": "true" }, String(number)),
     h(
       "div",

@@ -1,6 +1,15 @@
 // Which files the service reads, as shared/images/formats.py has it: by type, or by name where a browser knows no type.
 
-export const IMAGE_TYPES = ["image/jpeg", "image/png", "image/webp", "image/heic", "image/heif", "image/avif", "image/gif", "image/bmp"];
+export const IMAGE_TYPES = [
+  "image/jpeg",
+  "image/png",
+  "image/webp",
+  "image/heic",
+  "image/heif",
+  "image/avif",
+  "image/gif",
+  "image/bmp",
+];
 export const IMAGE_SUFFIXES =
   ".jpg .jpeg .jpe .jfif .mpo .png .apng .webp .heic .heif .hif .heics .heifs .avif .gif .bmp .dib".split(" ");
 export const IMAGE_NAMES = "JPEG, PNG, WebP, HEIC, AVIF, GIF or BMP";

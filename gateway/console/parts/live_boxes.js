@@ -30,7 +30,8 @@ export function liveBoxes() {
   return { element, show, clear };
 }
 
-const spoken = (faces) => `In the picture: ${faces.map(({ label, kind }) => `${label || "a face"}, ${kind}`).join("; ")}`;
+const spoken = (faces) =>
+  `In the picture: ${faces.map(({ label, kind }) => `${label || "a face"}, ${kind}`).join("; ")}`;
 
 /** The picture is a mirror, its words are not: only the place of a box is mirrored. */
 function mark({ box, kind, label, isSubject }, size) {

@@ -23,7 +23,13 @@ export function personChooser({ gallery, fixed, signal, onlook }) {
     readonly: Boolean(fixed),
     ...(!fixed && { role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": listId }),
   });
-  const list = h("ul", { class: "options", id: listId, role: "listbox", "aria-label": "People who are there", hidden: true });
+  const list = h("ul", {
+    class: "options",
+    id: listId,
+    role: "listbox",
+    "aria-label": "People who are there",
+    hidden: true,
+  });
   const note = h("p", { class: "chooser-note", "aria-live": "polite" });
   const made = field("Person", control, { hint: "An id of your own, for example a staff number; or somebody’s name." });
   control.after(h("div", { class: "options-place" }, list), note);
@@ -82,7 +88,8 @@ export function personChooser({ gallery, fixed, signal, onlook }) {
     note.classList.toggle("chooser-warn", Boolean(person) && !chooser.isChosen);
     if (!person) note.textContent = chooser.id ? "Nobody has this id yet: they will be new." : "";
     else if (chooser.isChosen) note.textContent = `Adds to ${nameOf(person)} (${facesOf(person)}).`;
-    else note.textContent = `${person.id} is there already: ${nameOf(person)} (${facesOf(person)}). Choose them from the list if they are meant.`;
+    else
+      note.textContent = `${person.id} is there already: ${nameOf(person)} (${facesOf(person)}). Choose them from the list if they are meant.`;
     onlook?.(person);
   }
 

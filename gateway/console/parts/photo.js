@@ -110,7 +110,8 @@ export function photoPicker({ label, hint, camera = true, signal, onpick }) {
     layer(size ?? extentOf(faces), (known) => {
       const made = h("div", { class: "face-layer", role: "group", "aria-label": "Whose face is meant?" }, buttons);
       for (const [index, one] of buttons.entries())
-        for (const [name, value] of Object.entries(placeOf(faces[index].box, known))) one.style.setProperty(name, value);
+        for (const [name, value] of Object.entries(placeOf(faces[index].box, known)))
+          one.style.setProperty(name, value);
       fit(made, stage, known);
       return made;
     });
@@ -187,11 +188,7 @@ function faceBoxes(faces, { width, height }, words) {
 }
 
 /** A file input that looks like a button. */
-export function fileInput(
-  label,
-  onfiles,
-  { accept = ACCEPT, multiple = false, text = "Choose a file" } = {},
-) {
+export function fileInput(label, onfiles, { accept = ACCEPT, multiple = false, text = "Choose a file" } = {}) {
   const control = h("input", {
     type: "file",
     id: newId("file"),

@@ -25,7 +25,9 @@ export async function judge(picker, signal, tell) {
   }
   const boxes = faces.map(({ box, quality }) => ({ box, good: quality.issues.length === 0 }));
   picker.show(boxes, described(faces), result);
-  tell(faces.length ? verdictOf(faces[0]) : advice("No face was found.", "Choose a photo that shows it from the front."));
+  tell(
+    faces.length ? verdictOf(faces[0]) : advice("No face was found.", "Choose a photo that shows it from the front."),
+  );
 }
 
 const described = (faces) =>
@@ -34,7 +36,11 @@ const described = (faces) =>
 function severalOf([face, ...others], found) {
   if (others.some((other) => isRival(other, face)))
     return advice("There is more than one face.", "Choose the one that is meant by its number in the photo.");
-  const rest = h("p", {}, `${count(found - 1, "smaller face")} beside it: the largest one is taken, unless you choose.`);
+  const rest = h(
+    "p",
+    {},
+    `${count(found - 1, "smaller face")} beside it: the largest one is taken, unless you choose.`,
+  );
   return [verdictOf(face), notice("info", rest)];
 }
 

@@ -199,7 +199,7 @@ export function paged(list, signal, { read, none }) {
   let round = 0;
   async function next(cursor, mine, least = 1) {
     let { rows, next: following } = await read(cursor);
-    for (let empty = rows.length ? 0 : 1; rows.length < least && following && empty < READS; ) {
+    for (let empty = rows.length ? 0 : 1; rows.length < least && following && empty < READS;) {
       const found = await read(following);
       empty = found.rows.length ? 0 : empty + 1;
       rows = [...rows, ...found.rows];
@@ -222,7 +222,10 @@ export function paged(list, signal, { read, none }) {
     } catch (error) {
       if (!signal.aborted && mine === round) {
         replace(list);
-        replace(more, problemNotice(error, () => fill(least)));
+        replace(
+          more,
+          problemNotice(error, () => fill(least)),
+        );
       }
     } finally {
       list.removeAttribute("aria-busy");

@@ -81,7 +81,11 @@ export function mood(status) {
   if (["succeeded", "match", "recognised", "enrolled", "granted", "live", "active", "delivered"].includes(status))
     return "good";
   if (["failed", "expired", "no_match", "denied", "spoof_suspected", "revoked"].includes(status)) return "bad";
-  if (["running", "cancelling", "ambiguous", "low_quality", "lookalike", "identity_conflict", "multiple_faces"].includes(status))
+  if (
+    ["running", "cancelling", "ambiguous", "low_quality", "lookalike", "identity_conflict", "multiple_faces"].includes(
+      status,
+    )
+  )
     return "warn";
   return "plain";
 }
