@@ -42,15 +42,20 @@ def playwright(chromium_path: str) -> Iterator[Playwright]:  # noqa: ARG001 - it
         yield started
 
 
-def film(photo: str, file: Path) -> Path:
-    """A video of one photo, as Chromium takes it: JPEGs one after the other."""
+def framed(photo: str) -> Image.Image:
+    """A photo as a camera would show it."""
     with Image.open(PHOTOS / photo) as opened:
         face = opened.convert("RGB")
     face.thumbnail(CAMERA_PX)
     frame = Image.new("RGB", CAMERA_PX, (90, 96, 104))
     frame.paste(face, ((CAMERA_PX[0] - face.width) // 2, (CAMERA_PX[1] - face.height) // 2))
+    return frame
+
+
+def film(photo: str, file: Path) -> Path:
+    """A video of one photo, as Chromium takes it: JPEGs one after the other."""
     buffer = io.BytesIO()
-    frame.save(buffer, "JPEG", quality=92)
+    framed(photo).save(buffer, "JPEG", quality=92)
     file.write_bytes(buffer.getvalue() * 8)
     return file
 
@@ -130,9 +135,10 @@ def http(stack: StackInfo) -> Iterator[httpx.Client]:
         yield opened
 
 
-def enrol(http: httpx.Client, gallery: str, person: str, photo: str) -> None:
+def enrol(http: httpx.Client, gallery: str, person: str, photo: str, **fields: str) -> None:
     answer = http.post(
         f"/v1/galleries/{gallery}/persons/{person}/faces",
+        data=fields,
         files={"image": (photo, (PHOTOS / photo).read_bytes())},
         headers={"Prefer": "wait=20"},
     )

@@ -1,13 +1,35 @@
 """The door view, before a webcam that shows a face."""
 
+import base64
+import io
 import re
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
 from playwright.sync_api import Page, Request, Route, expect
 
-from tests.browser.conftest import STRANGER, MakeConsole, MakeKey
+from shared.ml.face.detector import FaceDetector
+from shared.ml.face.liveness.actions import Action, Challenge
+from shared.ml.face.liveness.challenge import FIRST_FRAMES
+from shared.ml.weights import YUNET, fetch
+from tests.browser.conftest import CAMERA_PX, KNOWN, PHOTOS, STRANGER, MakeConsole, MakeKey, enrol, framed
 from tests.browser.console import Console
+from tests.unit.shared.ml.face.liveness.motion import path, turned
+
+CAMERA = Path(__file__).parent / "stand_in_camera.js"
+FACE_PX = 150
+TRIES = 6
+OVER = re.compile("Granted|Not seen")
+ASKED = {
+    Action.TURN_LEFT: "Turn your head to your left",
+    Action.TURN_RIGHT: "Turn your head to your right",
+    Action.COME_CLOSER: "Come closer to the camera",
+    Action.LOOK_UP: "Raise your chin, look up",
+}
 
 LIVE_TRACKS = "(window.tracks ?? []).filter((track) => track.readyState === 'live').length"
 WATCH_TRACKS = """
@@ -32,6 +54,7 @@ def test_who_is_known_is_granted_by_name_and_the_audit_knows(console: Console, s
     expect(panel).to_contain_text("Granted")
     expect(panel).to_contain_text("Barack")
     expect(page.locator("#announcer")).to_have_text("Granted: Barack")
+    expect(page.get_by_role("img", name="In the picture: Barack, granted")).to_be_visible()
     expect(page.locator(".events li").first).to_contain_text("Barack")
     entries = http.get("/v1/audit", params={"gallery": staff, "device": "front"}).json()["entries"]
     assert {entry["decision"] for entry in entries} == {"granted"}
@@ -43,6 +66,113 @@ def test_a_stranger_is_denied_with_the_reason(make_console: MakeConsole, staff: 
     expect(panel).to_contain_text("Denied")
     expect(panel).to_contain_text("Not recognised")
     expect(panel.get_by_role("button")).to_have_count(0)
+
+
+def test_of_several_each_has_a_box_and_the_panel_counts(
+    make_console: MakeConsole, staff: str, http: httpx.Client
+) -> None:
+    enrol(http, staff, "grace", "hopper.jpg")
+    page = start(make_console(photo="group.jpg"), staff)
+    panel = page.get_by_role("region", name="Decision")
+    expect(panel).to_contain_text("2 of 6 may pass")
+    expect(panel.get_by_role("listitem")).to_have_count(6)
+    expect(panel.get_by_role("listitem").filter(has_text="Granted")).to_have_count(2)
+    expect(page.locator(".live-box")).to_have_count(6)
+    expect(page.locator(".live-granted").filter(has_text="Barack")).to_have_count(1)
+    # at the right of the photo, and so at the left of the mirror that the picture is
+    box = page.locator(".live-granted").filter(has_text="grace").bounding_box()
+    stage = page.locator(".door-stage").bounding_box()
+    assert box is not None
+    assert stage is not None
+    assert (box["x"] - stage["x"]) / stage["width"] < 1 / 3
+
+
+def test_a_decision_goes_when_its_face_goes(console: Console, staff: str) -> None:
+    console.page.add_init_script(path=CAMERA)
+    page = start(console, staff)
+    panel = page.get_by_role("region", name="Decision")
+    expect(panel).to_contain_text("Waiting for a face")
+    page.evaluate("url => showPicture(url)", data_url(framed(KNOWN)))
+    expect(panel).to_contain_text("Granted")
+    page.evaluate("showPicture('')")
+    expect(panel).to_contain_text(re.compile(r"Waiting for a face.*Last: Barack, granted, \d s ago"), timeout=4000)
+    expect(panel).not_to_contain_text("Granted")
+    expect(page.locator(".live-box")).to_have_count(0)
+    page.route("**/recognitions", lambda route: route.abort())  # nobody answers any more
+    page.evaluate("url => showPicture(url)", data_url(framed(KNOWN)))
+    page.unroute("**/recognitions")
+    expect(panel).to_contain_text("Granted")
+    page.route("**/recognitions", lambda _: None)  # this one never comes back
+    expect(panel).to_contain_text("Last: Barack", timeout=5000)
+
+
+def test_a_challenge_is_shown_and_whoever_meets_it_is_let_in(console: Console, staff: str, http: httpx.Client) -> None:
+    """A rendered head turns as it is asked to, before the real service."""
+    http.patch(f"/v1/galleries/{staff}", json={"liveness": "active"}).raise_for_status()
+    console.page.add_init_script(path=CAMERA)
+    page = start(console, staff)
+    panel = page.get_by_role("region", name="Decision")
+    expect(panel).to_contain_text("Stand before the camera")
+    still, films = moving("obama-3.jpg")
+    page.evaluate("films => playFilms(films, 100)", films)
+    page.evaluate("url => showPicture(url)", still)
+    expect(panel).to_contain_text("Look into the camera: 3")
+    assert 3 <= panel.get_by_role("listitem").count() <= 4
+    expect(panel).to_contain_text("Movement 1 of")
+    expect(panel.get_by_role("progressbar", name="Time for this movement")).to_be_visible()
+    said = panel.locator(".door-word")
+    for _ in range(TRIES):  # a challenge may ask for a raised chin, of which little is seen
+        expect(said).to_have_text(OVER, timeout=40_000)
+        if "Granted" in said.inner_text():
+            break
+        expect(panel).to_contain_text("Again in")
+        console.button("Try again").click()
+        expect(said).to_contain_text("Look into the camera")
+    expect(panel).to_contain_text("Granted")
+    expect(panel).to_contain_text("Barack")
+
+
+def test_a_picture_held_before_the_camera_fails_the_challenge_with_advice(
+    make_console: MakeConsole, make_key: MakeKey, staff: str, http: httpx.Client
+) -> None:
+    """With a key that may not look for faces, so that somebody begins."""
+    http.patch(f"/v1/galleries/{staff}", json={"liveness": "active"}).raise_for_status()
+    console = make_console(key=make_key("recognise"))
+    page = start(console, staff)
+    console.button("Begin").click()
+    panel = page.get_by_role("region", name="Decision")
+    expect(panel).to_contain_text("Not seen", timeout=40_000)
+    expect(panel).to_contain_text("send each frame of the camera once")
+    expect(console.button("Try again")).to_be_visible()
+
+
+def data_url(picture: Image.Image) -> str:
+    buffer = io.BytesIO()
+    picture.save(buffer, "JPEG", quality=92)
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def moving(photo: str) -> tuple[str, dict[str, list[str]]]:
+    """A portrait as it is, and making each movement, by the words that ask for it."""
+    still = close_up(photo)
+    (face,) = FaceDetector(fetch(YUNET)).detect(still)
+    films = {}
+    for action, words in ASKED.items():
+        poses = path(Challenge((action,)))[FIRST_FRAMES:]
+        films[words] = [data_url(Image.fromarray(turned(still, face, pose))) for pose in poses]
+    return data_url(Image.fromarray(still)), films
+
+
+def close_up(photo: str) -> npt.NDArray[np.uint8]:
+    """A face as wide as a challenge needs it, in the middle of a camera's picture."""
+    with Image.open(PHOTOS / photo) as opened:
+        whole = opened.convert("RGB")
+    x, y, width, height = FaceDetector(fetch(YUNET)).detect(np.asarray(whole))[0].box
+    part = width / FACE_PX
+    wide, high = CAMERA_PX[0] * part, CAMERA_PX[1] * part
+    left, top = x + width / 2 - wide / 2, y + height / 2 - high / 2
+    corners = (left, top, left + wide, top + high)
+    return np.asarray(whole.transform(CAMERA_PX, Image.Transform.EXTENT, corners, Image.Resampling.BICUBIC))
 
 
 def test_the_galleries_rules_are_told(console: Console, staff: str, http: httpx.Client) -> None:
