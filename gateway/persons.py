@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from gateway.auth import PEOPLE, Scope
 from gateway.context import caller, context, request_id, services
 from gateway.faces.enrollees import FaceLabel, Overriding, Stricter, enrollee, of_one_mind, undoes_person
+from gateway.faces.likeness import like_others
 from gateway.faces.person_limits import enrolment
 from gateway.faces.photos import OnePhoto
 from gateway.person_fields import PersonDocument, PersonFields, changed, check_for_new, view
@@ -68,6 +69,10 @@ class FaceDocument(Document):
     label: str | None = Field(None, description="what was said of the photo when it was enrolled")
     source: FaceSource | None = Field(None, description="how it came here; null: before this was noted")
     thumbnail: str | None = Field(None, description="path of a small JPEG, where the gallery keeps one of this face")
+    like_others: bool | None = Field(
+        None,
+        description="whether it looks like the person's other faces, as an enrolment would see it; null: it is alone",
+    )
 
 
 class PersonWithFaces(PersonDocument):
@@ -231,12 +236,14 @@ def get_thumbnail(gallery: str, person: str, face: str) -> Response:
 
 def with_faces(gallery: Gallery, person: Person) -> PersonWithFaces:
     """A person with their faces of the model in use."""
-    found = services().galleries.templates_of(caller().tenant, gallery.id, person, gallery.model.digest)
-    faces = [_face_view(gallery, template) for template in found]
+    tenant = caller().tenant
+    found = services().galleries.templates_of(tenant, gallery.id, person, gallery.model.digest)
+    alike = like_others(found, services().face_models.card(tenant, gallery.model.digest))
+    faces = [_face_view(gallery, template, like) for template, like in zip(found, alike, strict=True)]
     return PersonWithFaces(**view(person, len(faces)).model_dump(), faces=faces)
 
 
-def _face_view(gallery: Gallery, template: Template) -> FaceDocument:
+def _face_view(gallery: Gallery, template: Template, like_others: bool | None) -> FaceDocument:
     shown = gallery.thumbnails and template.thumbnail is not None
     path = f"/v1/galleries/{gallery.id}/persons/{template.person}/faces/{template.face}/thumbnail"
     return FaceDocument(
@@ -247,4 +254,5 @@ def _face_view(gallery: Gallery, template: Template) -> FaceDocument:
         label=template.label,
         source=template.source,
         thumbnail=path if shown else None,
+        like_others=like_others,
     )

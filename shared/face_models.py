@@ -25,6 +25,17 @@ class FaceModelStore:
         own = (card_of(manifest) for manifest in self._manifests(tenant))
         return [*CATALOGUE.values(), *own]
 
+    def card(self, tenant: str, digest: str) -> ModelCard | None:
+        """That of one model; None when it was deleted."""
+        for card in CATALOGUE.values():
+            if card.digest == digest:
+                return card
+        try:
+            described = self._store.get(f"{_folder(tenant, digest)}{MANIFEST_FILE}")
+        except ObjectNotFound:
+            return None
+        return card_of(Manifest.model_validate_json(described))
+
     def find(self, tenant: str, wanted: str) -> Model:
         """The model of that name or digest; of several that share a name one of Likeness's, or the newest.
 

@@ -273,6 +273,7 @@ class Face(TypedDict):
     label: str | None
     source: str | None
     thumbnail: str | None
+    like_others: bool | None
 
 
 class PersonWithFaces(Person):

@@ -25,16 +25,15 @@
   window.playFilms = async (films, millisecondsEach) => {
     const rolls = {};
     for (const [words, urls] of Object.entries(films)) rolls[words] = await Promise.all(urls.map(pictureOf));
-    let playing = "";
+    let said = "";
     setInterval(async () => {
       const words = document.querySelector(".door-panel .door-word")?.textContent ?? "";
-      if (words === playing || !rolls[words]) return;
-      playing = words;
-      for (const picture of rolls[words]) {
+      if (words === said) return;
+      said = words;
+      for (const picture of rolls[words] ?? []) {
         shown = picture;
         await new Promise((resolve) => setTimeout(resolve, millisecondsEach));
       }
-      playing = "";
     }, 40);
   };
   navigator.mediaDevices.getUserMedia = async () => canvas.captureStream(25);

@@ -7,14 +7,11 @@ import numpy as np
 
 from shared.galleries.store import GalleryStore, Template
 from shared.ml.face.gallery import fuse
-from shared.ml.face.verification import verification_profile
+from shared.ml.face.verification import SAME_PERSON, verification_profile
 from shared.schemas import Person
 from workers.face_models import Embedding, ServedModel
 from workers.residents import check_model
 
-# Below the loosest 1:1 threshold a photo and the templates of its person would not even be taken for one person where
-# false matches are cheap.
-SAME_PERSON = "verify-fmr-1e-3"
 # Measured with SFace on photos of LFW: sent again, or stored without loss, 1.0000; encoded anew as JPEG 75 to 98 at
 # least 0.98 in 89 to 100 % of 37 photos; different photos of one person at most 0.915 in 700 pairs (decision 29).
 SAME_PHOTO = 0.98  # cosine

@@ -12,6 +12,21 @@ const LEAST_MS = 100; // between two frames
 const READY_S = 3;
 const CHECK_MS = 60_000;
 
+/** Why it failed, for the person before the camera; of what is not known here the service's own sentence is shown. */
+const FAILURES = {
+  too_few_frames: "The camera was too slow: close other programs, or choose another camera.",
+  repeated_frame: "The camera’s picture stood still: try again, or choose another camera.",
+  replayed_frame: "The camera’s picture was seen before: try again, or choose another camera.",
+  not_facing: "Look straight into the camera when it begins.",
+  jump: "That was too fast: move slowly.",
+  another_face: "Another face came before the camera: one at a time, please.",
+  wrong_action: "A movement came out of its turn: make each one when it is shown.",
+  missing_action: "A movement was not seen: make each one slowly, and farther.",
+  passive: "It looks like a picture of a face: find more even light, and a plain background.",
+  no_face: "The face was not seen all the time: stay in the picture.",
+  multiple_faces: "More than one face was seen: one at a time, please.",
+};
+
 /**
  * Run one before an open camera. `told` hears what is to be done: ready(steps, seconds), face(),
  * move(index, steps, ms), checking(). Gives { session, face, failure }: the picture to be recognised, or why not.
@@ -27,8 +42,8 @@ export async function challenge({ gallery, camera, told, signal }) {
   told.checking();
   const path = at`/v1/liveness-sessions/${session.id}/frames`;
   const { result } = await run(path, form({ frames }), { signal, timeout: CHECK_MS });
-  const failure = result.verdict === "live" ? null : (result.reason ?? "The movements were not seen: try again.");
-  return { session: session.id, face, failure };
+  if (result.verdict === "live") return { session: session.id, face, failure: null };
+  return { session: session.id, face, failure: FAILURES[result.failure] ?? result.reason ?? "Try again." };
 }
 
 /** Frames from the first look to the end of the last movement; `face` is one of the first. */

@@ -48,6 +48,7 @@ function cardOf({ face, number, name }, signal, action) {
       h("p", { class: "hint" }, [face.label && `Face ${number}`, SOURCES[face.source]].filter(Boolean).join(" · ")),
       h("p", { class: "hint" }, when(face.created_at)),
       h("p", {}, badge(isGood ? "good" : "warn", `${isGood ? "Good" : "Weak"} quality, ${percent(face.quality)}`)),
+      face.like_others === false && h("p", {}, badge("bad", "Unlike the other faces")),
       action?.({ face, number, name }),
     ),
   ];

@@ -11,6 +11,7 @@ const WORDS = {
   low_quality: "The photo is not good enough",
   spoof_suspected: "Perhaps not a living face",
   liveness_unavailable: "Liveness cannot be checked here",
+  live: "A living face",
   enrolled: "Enrolled",
   already_enrolled: "Enrolled already",
   lookalike: "Looks like somebody else",

@@ -85,6 +85,9 @@ VERIFICATION_POLICIES: Mapping[str, float] = {f"verify-fmr-1e-{n}": 10.0**-n for
 IDENTIFICATION_POLICIES: Mapping[str, float] = {f"identify-fpir-1e-{n}": 10.0**-n for n in (2, 1)}
 """1:K policies by the false positive identification rate they promise."""
 DEFAULT_VERIFICATION = "verify-fmr-1e-4"
+SAME_PERSON = "verify-fmr-1e-3"
+"""Below the loosest 1:1 threshold a photo and the templates of its person would not even be taken for one person where
+false matches are cheap: then an enrolled face does not look like the person's other ones."""
 DEFAULT_IDENTIFICATION = "identify-fpir-1e-2"
 
 

@@ -1,12 +1,20 @@
 """The console's files: served from a list, with a policy that lets them load nothing from elsewhere."""
 
 import re
+from collections.abc import Sequence
+from enum import StrEnum
 
 import pytest
 from apiflask import APIFlask
 
 from gateway.console_routes import FILES, FOLDER, read_files
-from shared.schemas import JobType
+from shared.images import formats
+from shared.ml.face.liveness.actions import Action
+from shared.ml.face.liveness.challenge import Failure
+from shared.ml.face.quality import Reason
+from shared.ml.face.verification import Verdict
+from shared.schemas import Denial, FaceSource, JobType
+from workers.liveness import PASSIVE, REPLAYED
 
 SCRIPTS = [name for name in FILES if name.endswith(".js")]
 
@@ -109,6 +117,30 @@ def test_jobs_of_every_kind_can_be_asked_for() -> None:
     types = re.search(r"const TYPES = \[(.*?)\]", FILES["pages/jobs.js"].content.decode(), re.DOTALL)
     assert types is not None
     assert set(re.findall(r'"(\w+)"', types[1])) == set(JobType)
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [
+        ("parts/words.js", [*Verdict, *Reason, *Denial]),
+        ("parts/challenge.js", [*Failure, Verdict.NO_FACE, Verdict.MULTIPLE_FACES, PASSIVE, REPLAYED]),
+        ("parts/challenge_prompt.js", list(Action)),
+        ("parts/icons.js", list(Action)),
+        ("parts/face_cards.js", list(FaceSource)),
+    ],
+)
+def test_whatever_the_service_says_is_said_in_words(name: str, codes: Sequence[StrEnum | str]) -> None:
+    said = re.findall(r"^  (\w+):", FILES[name].content.decode(), re.MULTILINE)
+    assert set(map(str, codes)) <= set(said)
+
+
+def test_the_files_that_may_be_chosen_are_those_that_are_read() -> None:
+    text = FILES["parts/image_files.js"].content.decode()
+    suffixes = re.search(r'"(\.jpg[^"]*)"\.split', text)
+    assert suffixes is not None
+    assert set(suffixes[1].split(" ")) == formats.SUFFIXES
+    assert {f.media_type for f in formats.Format} <= set(re.findall(r'"(image/\w+)"', text))
+    assert f'"{formats.ACCEPTED}"' in text
 
 
 def test_nothing_is_loaded_from_elsewhere_and_no_style_is_inline() -> None:
