@@ -1,7 +1,9 @@
 """Comparing two photos."""
 
+import re
+
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from shared.ml.face.catalogue import DEFAULT_MODEL
 from tests.browser.conftest import PHOTOS, MakeConsole, MakeKey
@@ -56,12 +58,24 @@ def test_a_photo_of_the_webcam_is_compared(console: Console) -> None:
     expect(page.get_by_role("heading", name="The same person")).to_be_visible()
 
 
-def test_a_photo_without_a_face_has_a_verdict_and_no_score(console: Console) -> None:
+def test_of_several_faces_one_is_chosen(console: Console) -> None:
     page = console.open("/compare", "Compare")
     choose(page, "group.jpg", "obama-1.jpg")
     console.button("Compare").click()
     expect(page.get_by_role("heading", name="More than one face")).to_be_visible()
     expect(page.locator(".chart")).to_have_count(0)
+    offered = page.get_by_role("group", name="First photo").get_by_role("button", name=re.compile(r"Face \d of 6"))
+    expect(offered).to_have_count(6)
+    offered.nth(top_middle(offered)).click()
+    console.button("Compare").click()
+    expect(page.get_by_role("heading", name="The same person")).to_be_visible()
+
+
+def top_middle(places: Locator) -> int:
+    """The one in the middle of the upper row of three."""
+    corners = places.evaluate_all("all => all.map(one => [one.offsetLeft, one.offsetTop])")
+    upper = sorted(range(len(corners)), key=lambda number: corners[number][1])[:3]
+    return sorted(upper, key=lambda number: corners[number][0])[1]
 
 
 def test_a_key_without_scores_sees_the_verdict_only(make_console: MakeConsole, make_key: MakeKey) -> None:
