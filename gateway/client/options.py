@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-Place = str | Mapping[str, float]
+from gateway.client.documents import Box
+
+Place = str | Box
 """Of a face, in pixels of the upright photo: `x,y,width,height`, or a box as answers have it."""
 
 

@@ -53,6 +53,6 @@ def _people(gallery: str, ids: list[str]) -> dict[str, Person]:
     known: dict[tuple[str, str], Person | None] = g.setdefault("named_people", {})
     new = [one for one in dict.fromkeys(ids) if (gallery, one) not in known][: MAX_NAMED - len(known)]
     with suppress(Unavailable):  # the answer itself is there, and is worth more than its names
-        found = {person.id: person for person in services().galleries.persons_of(caller().tenant, gallery, new)}
+        found = {one.id: one for one in services().galleries.persons_of(caller().tenant, gallery, new)} if new else {}
         known.update({(gallery, one): found.get(one) for one in new})
     return {one: person for one in ids if (person := known.get((gallery, one))) is not None}

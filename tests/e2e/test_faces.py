@@ -98,6 +98,49 @@ def test_two_faces_of_like_size_are_no_enrolment(client: Client, gallery: str) -
     assert result["face"] is None
 
 
+def test_a_refusal_of_several_faces_lets_one_be_chosen(client: Client, gallery: str) -> None:
+    client.faces.enrol(gallery, "obama", PHOTOS / "obama-1.jpg")
+    refused = client.faces.verify(gallery, "obama", PHOTOS / "group.jpg").result
+    assert (refused["verdict"], len(refused["faces"])) == ("multiple_faces", 6)
+    by_number = [client.faces.verify(gallery, "obama", PHOTOS / "group.jpg", face=number).result for number in range(6)]
+    chosen = [number for number, result in enumerate(by_number) if result["verdict"] == "match"]
+    assert len(chosen) == 1
+    box = refused["faces"][chosen[0]]["box"]
+    assert client.faces.verify(gallery, "obama", PHOTOS / "group.jpg", box=box).result["verdict"] == "match"
+    assert client.faces.enrol(gallery, "obama", PHOTOS / "group.jpg", box=box).result["verdict"] == "enrolled"
+    beyond = client.faces.verify(gallery, "obama", PHOTOS / "group.jpg", face=6).result
+    assert (beyond["verdict"], "6 faces" in str(beyond["reason"])) == ("no_face", True)
+
+
+def test_several_frames_are_one_answer(client: Client, gallery: str, tmp_path: Path) -> None:
+    face = client.faces.enrol(gallery, "obama", PHOTOS / "obama-1.jpg").result["face"]
+    client.persons.put(gallery, "obama", name="Barack Obama", external_id="44")
+    blank = tmp_path / "blank.png"
+    Image.effect_noise((400, 300), 40).convert("RGB").save(blank)
+    frames = [PHOTOS / "obama-2.jpg", blank, PHOTOS / "obama-3.jpg"]
+    verified = client.faces.verify(gallery, None, frames, external_id="44").result
+    assert (verified["verdict"], verified["person"], verified["matched_face"]) == ("match", "obama", face)
+    assert [frame["verdict"] for frame in verified["frames"]] == ["match", "no_face", "match"]
+    recognised = client.faces.recognise(gallery, frames).result
+    assert (recognised["verdict"], recognised["name"], recognised["external_id"]) == (
+        "recognised",
+        "Barack Obama",
+        "44",
+    )
+    mixed = client.faces.verify(gallery, "obama", [PHOTOS / "obama-2.jpg", PHOTOS / "biden.jpg"]).result
+    assert (mixed["verdict"], [frame["verdict"] for frame in mixed["frames"]]) == (
+        "multiple_faces",
+        ["multiple_faces", "multiple_faces"],
+    )
+
+
+def test_the_largest_faces_are_answered_and_all_are_counted(client: Client, gallery: str) -> None:
+    found = client.faces.detect(PHOTOS / "group.jpg", max_faces=2).result
+    assert (len(found["faces"]), found["faces_found"]) == (2, 6)
+    searched = client.faces.recognise(gallery, PHOTOS / "group.jpg", max_faces=1).result
+    assert (len(searched["faces"]), searched["faces_found"]) == (1, 6)
+
+
 def test_a_blurred_face_is_of_low_quality_with_a_reason(client: Client, gallery: str, tmp_path: Path) -> None:
     blurred = tmp_path / "blurred.jpg"
     with Image.open(PHOTOS / "obama-1.jpg") as image:

@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from gateway.client import AsyncClient, Client, ConnectionFailed, JobFailed, JobNotFinished, JobTimeout
+from gateway.client.documents import Box
 from tests.unit.gateway.client.conftest import Answer, Gateway, json, problem, run_async
 
 
@@ -132,7 +133,7 @@ def test_a_list_of_photos_is_several_frames(gateway: Gateway, client: Client) ->
 
 def test_a_box_of_an_answer_says_which_face_is_meant(gateway: Gateway, client: Client) -> None:
     gateway.answers = [DONE] * 3
-    box = {"x": -1.25, "y": 2.0, "width": 1e2, "height": 0.00004 + 33}
+    box: Box = {"x": -1.25, "y": 2.0, "width": 1e2, "height": 0.00004 + 33}
     client.faces.enrol("staff", "ada", b"photo", box=box)
     client.faces.compare(b"a", b"b", box_b=box, face_a=1)
     client.faces.verify("staff", "ada", b"photo", box="1,2,3,4")
