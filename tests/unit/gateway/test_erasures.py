@@ -110,6 +110,7 @@ def test_nothing_names_him_any_more(
     worker.succeed(MATCH)
     api.upload(f"{STAFF}/recognitions", image=PHOTO)
     worker.succeed(RECOGNISED)  # he is the answer
+    api.put(f"{STAFF}/persons/eve")
     api.upload(f"{STAFF}/persons/eve/faces", image=PHOTO)
     warning = EnrolmentWarning(code="lookalike", detail="resembles", person="ada", score=0.9)
     worker.succeed(EnrolmentResult(verdict=Verdict.ENROLLED, person="eve", face="f9", warnings=[warning]))

@@ -21,6 +21,7 @@ from shared.galleries.store import GalleryStore, Template
 from shared.jobs import JobStore, NewJob
 from shared.outbox import Outbox, Reader
 from shared.schemas import (
+    FaceSource,
     GalleryRules,
     ImportPayload,
     ImportResult,
@@ -105,7 +106,7 @@ def test_people_and_faces_come_back_as_they_were(desk: Desk, pack: Callable[[byt
     assert (result.persons, result.templates, result.invalid) == (2, 3, 0)
     assert desk.person("ada") == ADA
     (first, _) = desk.galleries.person_templates(TENANT, GALLERY, "ada", "d1")
-    assert first == FACES[0].model_copy(update={"embedding": first.embedding})
+    assert first == FACES[0].model_copy(update={"embedding": first.embedding, "source": FaceSource.IMPORT})
     assert first.embedding == pytest.approx((0.6, 0.8), abs=1e-7)
     found = desk.galleries.find_persons(TENANT, GALLERY, PersonQuery(external_id="4711"))
     assert [person.id for person in found.persons] == ["ada"]

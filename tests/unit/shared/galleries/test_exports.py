@@ -20,7 +20,7 @@ from shared.errors import InvalidExport
 from shared.galleries import exports
 from shared.galleries.exports import BadLine, FaceLine, GalleryLine, PersonLine
 from shared.galleries.store import Template
-from shared.schemas import Consent, GalleryRules, Model, Person
+from shared.schemas import Consent, FaceSource, GalleryRules, Model, Person
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 MODEL = Model(name="sface", digest="d1")
@@ -79,7 +79,16 @@ def test_what_is_written_is_read_back(pack: Callable[[bytes], bytes]) -> None:
     assert isinstance(person, PersonLine)
     assert isinstance(face, FaceLine)
     assert person.person() == ada
-    assert face.template(MODEL, 3) == face_of(ada, embedding=array("f", UNIT))
+    assert face.template(MODEL, 3) == face_of(ada, embedding=array("f", UNIT), source=FaceSource.IMPORT)
+
+
+def test_an_export_has_labels_but_neither_pictures_nor_how_a_face_came_here() -> None:
+    ada = somebody()
+    known = face_of(ada, label="passport", thumbnail=b"jpeg", made_person=True, source=FaceSource.BATCH)
+    (_, _, line, _) = exports.write(HEADER, [ada], [known])
+    told = json.loads(line)
+    assert told["label"] == "passport"
+    assert told.keys().isdisjoint({"thumbnail", "made_person", "source"})
 
 
 def test_a_face_of_nobody_in_the_export_is_not_in_it() -> None:
