@@ -65,7 +65,11 @@ class Content:
             case _:
                 read = getattr(file, "read", None)
                 if read is None:  # whatever the types say, a name is what people try first
-                    raise TypeError(f"Name a file by a Path: Path({file!r}).")
+                    raise TypeError(
+                        "A URL is not fetched: pass the bytes of the file."
+                        if "://" in str(file)
+                        else f"Name a file by a Path: Path({file!r})."
+                    )
                 return cls(Path(str(getattr(file, "name", NAMELESS))).name, read())
 
     @property

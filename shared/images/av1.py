@@ -1,17 +1,20 @@
 """How many pixels an AV1 bitstream holds by its headers (AV1 Bitstream & Decoding Process, 5.3 and 5.5)."""
 
+from collections.abc import Callable
+
 SEQUENCE_HEADER = 1
 FRAMES = frozenset({3, 6})  # a frame's header, alone or with the frame
-MAX_UNITS = 10_000
 UNKNOWN = 2**62  # pixels: what cannot be read is too large
 
 
-def decoded_pixels(data: bytes) -> int:
-    """As many as all frames have together if each is as large as the largest that any sequence header allows."""
+def decoded_pixels(data: bytes, spend: Callable[[int], object]) -> int:
+    """As many as all frames have together if each is as large as the largest that any sequence header allows.
+
+    `spend` is told of each unit, and may raise when there are too many.
+    """
     largest = frames = at = 0
-    for _ in range(MAX_UNITS):
-        if at >= len(data):
-            return largest * max(1, frames)
+    while at < len(data):
+        spend(1)
         kind, extended, sized = data[at] >> 3 & 15, data[at] >> 2 & 1, data[at] >> 1 & 1
         at += 1 + extended
         length, used = _leb128(data[at : at + 8]) if sized else (len(data) - at, 0)
@@ -20,7 +23,7 @@ def decoded_pixels(data: bytes) -> int:
             largest = max(largest, _frame(data[at : at + length]))
         frames += kind in FRAMES
         at += length
-    return UNKNOWN
+    return largest * max(1, frames)
 
 
 def _leb128(data: bytes) -> tuple[int, int]:

@@ -78,7 +78,7 @@ def decoded_pixels(data: bytes, limits: ImageLimits, *, side: int = 0) -> int:
     image, kind = open_image(data, limits)
     with image:
         width, height = image.size
-        scales = kind is Format.JPEG and jpeg.is_stored_by_rows(data)
+        scales = kind is Format.JPEG and jpeg.layout(data).by_rows
         return width * height // (limits.reduction(width, height, side=side) ** 2 if scales else 1)
 
 

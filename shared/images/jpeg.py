@@ -6,40 +6,59 @@ and once as noise: a picture that is all there is the same with either.
 
 import io
 import random
+import re
+from typing import NamedTuple
 
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
+from shared.errors import CorruptImage
+
 END = b"\xff\xd9"
-_SCAN, _PLAIN = 0xDA, frozenset({0xC0, 0xC1})  # the marker of the first scan; frames that are stored row by row
-_ALONE = frozenset({0x01, *range(0xD0, 0xDA)})  # markers without content
-_MAX_SEGMENTS = 10_000
+_SCAN, _LAST = 0xDA, 0xD9
+_PLAIN = frozenset({0xC0, 0xC1})  # frames that may be stored row by row
+_ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without content
+_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # none that lies among coded pixels
+MAX_SEGMENTS = 10_000
 _SIDE = 2000  # px; of a larger picture the two are compared at a half, a quarter or an eighth
 _NOISE_BYTES = 64
 _MISSING = frozenset({127, 128})  # what a pixel that is not there is in each channel; CMYK is inverted
 
 
-def is_stored_by_rows(data: bytes) -> bool:
-    """Whether it is decoded row by row: neither progressive nor with its channels in scans of their own.
+class Layout(NamedTuple):
+    """How a JPEG is stored.
 
-    The coefficients of all others are held in memory, 2 bytes for each of each channel, whatever is made of them.
+    What is stored row by row is decoded so, in one pass. Of all others, progressive ones and those with scans for each
+    channel, every coefficient is held in memory (2 bytes) and gone through once for each scan.
     """
-    at, plain, channels = 2, False, 0
-    for _ in range(_MAX_SEGMENTS):
-        while data[at : at + 2] == b"\xff\xff":
-            at += 1
-        if at + 4 > len(data) or data[at] != 0xFF:
-            return False
-        marker, length = data[at + 1], int.from_bytes(data[at + 2 : at + 4], "big")
+
+    by_rows: bool
+    scans: int
+
+
+def layout(data: bytes) -> Layout:
+    """Read a file's markers, up to the end of its first picture.
+
+    Raises:
+        CorruptImage: there are more of them than any picture needs; Pillow would go through them all.
+    """
+    plain, channels, scans, at = False, 0, 0, 2
+    for _ in range(MAX_SEGMENTS):
+        found = _MARKER.search(data, at)
+        marker = found[0][1] if found else _LAST
+        at = found.end() if found else len(data)
+        if marker == _LAST:
+            return Layout(False, scans)
         if marker in _ALONE:
-            at += 2
             continue
-        if marker in _PLAIN and at + 9 < len(data):
-            plain, channels = True, data[at + 9]
+        if marker in _PLAIN and len(data) > at + 7:
+            plain, channels = True, data[at + 7]
         if marker == _SCAN:
-            return plain and at + 4 < len(data) and data[at + 4] == channels
-        at += 2 + length
-    return False
+            scans += 1
+            if plain and scans == 1 and data[at + 2 : at + 3] == bytes((channels,)):
+                return Layout(True, 1)
+        at += int.from_bytes(data[at : at + 2], "big")
+    raise CorruptImage("The JPEG has too many parts. Save it anew.")
 
 
 def may_lack_pixels(image: Image.Image) -> bool:

@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
 from shared.errors import CorruptImage, EmptyImage, ImageTooLarge, UnsupportedImage
-from shared.images import jpeg
+from shared.images import gif, jpeg, png
 from shared.images.formats import ACCEPTED, Format, brands, describe, identify
 from shared.images.isobmff import AV1, HEVC, Container
 from shared.images.limits import ImageLimits
@@ -25,6 +25,8 @@ from shared.images.limits import ImageLimits
 # Pillow has a limit of its own; `open_image` applies ours to the header, before any decoding.
 Image.MAX_IMAGE_PIXELS = None
 
+PARTS: dict[Format, Callable[[bytes], None]] = {Format.PNG: png.check_chunks, Format.GIF: gif.check_blocks}
+SCANS = 20  # of a progressive JPEG of as many pixels as are accepted; encoders make 10
 OVERHEAD = 2  # of the pixels that are shown, how many a file in boxes may have decoded: tiles hang over the edge
 IN_BOXES = {Format.HEIC: HEVC, Format.AVIF: AV1}  # and the kinds of pictures that their decoders read
 
@@ -44,9 +46,16 @@ def open_image(data: bytes, limits: ImageLimits) -> tuple[ImageFile, Format]:
         raise UnsupportedImage(describe(data))
     if found in IN_BOXES:
         _check_container(data, found, limits)
+    if found in PARTS:
+        PARTS[found](data)
+    stored = jpeg.layout(data) if found is Format.JPEG else None
     image = open_as(found, data)
-    scales = found is Format.JPEG and jpeg.is_stored_by_rows(data)
-    limits.check_size(*image.size, scales=scales)
+    limits.check_size(*image.size, scales=stored is not None and stored.by_rows)
+    if stored and stored.scans * image.width * image.height > SCANS * limits.max_pixels:
+        raise ImageTooLarge(
+            f"The JPEG goes over its {image.width} × {image.height} px in {stored.scans:,} scans, which takes too long "
+            "to decode. Save it anew, not progressive."
+        )
     return image, found
 
 

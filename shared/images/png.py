@@ -11,10 +11,23 @@ from PIL import Image, ImageChops
 from PIL.ImageFile import ImageFile
 from PIL.PngImagePlugin import PngImageFile
 
+from shared.errors import CorruptImage
+
 DEPTHS = (8, 10, 12, 16)  # bits that data comes in; 14 could as well be a dark picture of 16
+MAX_CHUNKS = 50_000  # writers make one of each few kilobytes; Pillow goes through them one by one
 COARSE = 16  # high bytes below it are of at most 12 bits
 # How Pillow unpacks high bytes, and by what it unpacks low ones; two channels it takes for the four of RGBA.
 LOW_BYTES = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L", "LA;16B": "RGBA"}
+
+
+def check_chunks(data: bytes) -> None:
+    """Make sure that a PNG is not in more pieces than any picture is. Raises CorruptImage."""
+    at = 8
+    for _ in range(MAX_CHUNKS):
+        if at >= len(data):
+            return
+        at += 12 + int.from_bytes(data[at : at + 4], "big")
+    raise CorruptImage("The PNG has too many parts. Save it anew.")
 
 
 def depth_of(image: ImageFile) -> str | None:

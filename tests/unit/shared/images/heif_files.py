@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from shared.images.isobmff import Container, _boxes
+from shared.images.isobmff import Container
 
 PICTURES = Path("tests/data/pictures")
 ALPHA = b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha"
@@ -58,22 +58,25 @@ def heif(
 ) -> bytes:
     """A file that shows the first of `parts`, which are numbered from 1.
 
-    `made_of` tells of which parts a grid is put together, `belongs_to` whose opacity a part is.
+    `made_of` tells of which parts a grid is put together, `belongs_to` whose opacity a part is. What parts
+    have alike, content or properties, is there once.
     """
     kinds = [full_box(b"infe", struct.pack(">HH4s", n, 0, part.kind) + b"\0", 2) for n, part in enumerate(parts, 1)]
+    contents = list(dict.fromkeys(part.content for part in parts))
     references = [_reference(b"dimg", one, of) for one, of in (made_of or {}).items()]
     references += [_reference(b"auxl", one, [of]) for one, of in (belongs_to or {}).items()]
 
     def described(start: int) -> bytes:
-        places, at = b"", start
-        for number, part in enumerate(parts, 1):
-            places += struct.pack(">HHHII", number, 0, 1, at, len(part.content))
-            at += len(part.content)
+        places, at = {}, start
+        for content in contents:
+            places[content] = struct.pack(">HHII", 0, 1, at, len(content))
+            at += len(content)
+        located = b"".join(struct.pack(">H", number) + places[part.content] for number, part in enumerate(parts, 1))
         return full_box(
             b"meta",
             full_box(b"hdlr", b"\0\0\0\0pict" + bytes(13))
             + full_box(b"pitm", struct.pack(">H", 1))
-            + full_box(b"iloc", struct.pack(">HH", 0x4400, len(parts)) + places)
+            + full_box(b"iloc", struct.pack(">HH", 0x4400, len(parts)) + located)
             + full_box(b"iinf", struct.pack(">H", len(parts)) + b"".join(kinds))
             + (full_box(b"iref", b"".join(references)) if references else b"")
             + _properties(parts),
@@ -81,7 +84,7 @@ def heif(
 
     head = box(b"ftyp", brand + bytes(4) + brand + b"mif1") + more
     start = len(head) + len(described(0)) + 8
-    return head + described(start) + box(b"mdat", b"".join(part.content for part in parts))
+    return head + described(start) + box(b"mdat", b"".join(contents))
 
 
 def _reference(kind: bytes, one: int, of: Sequence[int]) -> bytes:
@@ -89,12 +92,12 @@ def _reference(kind: bytes, one: int, of: Sequence[int]) -> bytes:
 
 
 def _properties(parts: Sequence[Part]) -> bytes:
-    kept = [one for part in parts for one in part.properties]
-    places = iter(range(1, len(kept) + 1))
+    kept = list(dict.fromkeys(one for part in parts for one in part.properties))
+    places = {one: struct.pack(">H", 0x8000 | place) for place, one in enumerate(kept, 1)}
     entries = b""
     for number, part in enumerate(parts, 1):
-        mine = [next(places) for _ in part.properties]
-        entries += struct.pack(">HB", number, len(mine)) + b"".join(struct.pack(">H", 0x8000 | one) for one in mine)
+        mine = [places[one] for one in part.properties]
+        entries += struct.pack(">HB", number, len(mine)) + b"".join(mine)
     assigned = full_box(b"ipma", struct.pack(">I", len(parts)) + entries, flags=1)
     return box(b"iprp", box(b"ipco", b"".join(kept)) + assigned)
 
@@ -104,10 +107,11 @@ def first_part(data: bytes) -> Part:
     found = Container.read(data)
     item = found.items[found.primary]
     content = b"".join(data[start : start + length] for start, length in item.extents)
-    meta = next(one for one in _boxes(data, 0, len(data)) if one.kind == b"meta")
-    inside = {one.kind: one for one in _boxes(data, meta.start + 4, meta.end)}
-    shared = {one.kind: one for one in _boxes(data, inside[b"iprp"].start, inside[b"iprp"].end)}[b"ipco"]
-    kept = [one for one in _boxes(data, shared.start, shared.end) if one.kind in {b"hvcC", b"av1C", b"pixi"}]
+    file = found.file
+    meta = next(one for one in file.boxes(0, len(data)) if one.kind == b"meta")
+    described = next(one for one in file.inside(meta, skipped=4) if one.kind == b"iprp")
+    shared = next(one for one in file.inside(described) if one.kind == b"ipco")
+    kept = [one for one in file.inside(shared) if one.kind in {b"hvcC", b"av1C", b"pixi"}]
     return Part(item.kind, content, [ispe(item.width, item.height), *(data[one.start - 8 : one.end] for one in kept)])
 
 

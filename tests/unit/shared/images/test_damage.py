@@ -1,9 +1,12 @@
 """Files that are damaged in any way: refused with one of our errors or read, in bounded time; never anything else."""
 
 import io
+import struct
 import time
+import zlib
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from shared import images
-from shared.errors import InvalidImage
+from shared.errors import CorruptImage, InvalidImage
 from shared.images import ImageLimits
 from tests.unit.shared.images.heif_files import PICTURES, coded_avif, coded_heic, grid, heif
 
@@ -104,3 +107,18 @@ def test_a_file_that_ends_anywhere_is_refused_or_shows_all(name: str) -> None:
     for length in range(0, len(data), max(1, len(data) // 60)):
         with suppress(InvalidImage):
             assert images.decode(data[:length], LIMITS).size == expected
+
+
+PARTS = {
+    "jpeg": WHOLE["jpeg"][:2] + b"\xff\xe9\0\2" * 20_000 + WHOLE["jpeg"][2:],
+    "png": WHOLE["png"][:33] + struct.pack(">I4sI", 0, b"teSt", zlib.crc32(b"teSt")) * 60_000 + WHOLE["png"][33:],
+    "gif": WHOLE["gif"][:781] + b"!\xfe\1a\0" * 20_000 + WHOLE["gif"][781:],
+    "heic": WHOLE["heic"] + struct.pack(">I4s", 8, b"free") * 60_000,
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_a_file_of_very_many_parts_is_refused_before_anybody_goes_through_them(name: str) -> None:
+    for act in (images.check, images.measure, images.decode):
+        with pytest.raises(CorruptImage, match="too many parts"):
+            act(PARTS[name], replace(LIMITS, max_bytes=10**7))

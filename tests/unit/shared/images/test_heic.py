@@ -144,7 +144,9 @@ BOMBS = {
     "one tile many times": (
         heif([grid(30, 30, 64, 64), coded_heic()], made_of={1: [2] * 900}), ImageTooLarge,
     ),
-    "more tiles than any picture": (heif([grid(100, 60, 64, 64), coded_heic()], made_of={1: [2] * 6000}), CorruptImage),
+    "more tiles than any picture": (
+        heif([grid(200, 200, 64, 64), coded_heic()], made_of={1: [2] * 60_000}), CorruptImage,
+    ),
     "large opacity": (heif([coded_heic(), opacity(lying(coded_heic()))], belongs_to={2: 1}), ImageTooLarge),
     "hidden frames": (heif([repeated(coded_avif(), 1000)], brand=b"avif"), ImageTooLarge),
     "pictures after the picture": (heif([repeated(coded_heic(), 1000)]), ImageTooLarge),
@@ -159,6 +161,12 @@ BOMBS = {
     "no size": (heif([replace(coded_heic(), properties=())]), CorruptImage),
     "no tiles": (heif([grid(1, 1, 64, 64)]), InvalidImage),
     "a million empty boxes": (heif([coded_heic()]) + box(b"free") * 100_000, CorruptImage),
+    "a million units": (heif([replace(coded_heic(), content=bytes(400_000))]), CorruptImage),
+    "metadata that five hundred share": (heif([coded_heic(), *[Part(b"Exif", bytes(50_000))] * 500]), CorruptImage),
+    "a profile that five hundred share": (
+        heif([coded_heic().with_properties(box(b"colr", b"prof" + bytes(50_000)))] * 500), CorruptImage,
+    ),
+    "a picture that is described twice": (heif([coded_heic()]) + full_box(b"meta", b""), CorruptImage),
     "an animation": (heif([coded_avif()], brand=b"avis", more=box(b"moov")), UnsupportedImage),
 }  # fmt: skip
 

@@ -1,15 +1,16 @@
 """JPEGs whose end is missing: read when all their pixels are there, refused when rows are gray for want of data."""
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from PIL import Image
 
 from shared import images
-from shared.errors import CorruptImage
+from shared.errors import CorruptImage, ImageTooLarge
 from shared.images import ImageLimits
-from shared.images.jpeg import END, is_stored_by_rows
+from shared.images.jpeg import END, Layout, layout
 
 LIMITS = ImageLimits(max_bytes=1_000_000, max_pixels=1_000_000, max_side=4000, min_side=16)
 KINDS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -92,9 +93,26 @@ def test_of_two_pictures_in_one_file_the_first_is_taken() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_only_what_is_stored_row_by_row_can_be_scaled_while_it_is_decoded(kind: str) -> None:
-    assert is_stored_by_rows(jpeg(kind)) is (kind != "progressive")
+    assert layout(jpeg(kind)).by_rows is (kind != "progressive")
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff\xd8", b"\xff\xd8\xff\xe0", b"\xff\xd8\xff\xe0\0\0" * 3, b"\xff" * 100])
 def test_what_is_no_jpeg_is_not_stored_row_by_row(data: bytes) -> None:
-    assert not is_stored_by_rows(data)
+    assert layout(data) == Layout(by_rows=False, scans=0)
+
+
+def test_scans_are_counted_up_to_the_end_of_the_picture() -> None:
+    one = jpeg("progressive")
+    assert 5 < layout(one).scans < 20
+    assert layout(one + one) == layout(one)
+
+
+def test_a_picture_that_is_gone_over_again_and_again_is_refused() -> None:
+    """A scan of a hundred bytes takes a large picture's time."""
+    data = jpeg("progressive", (500, 500))
+    last = data[data.rindex(b"\xff\xda") : -2]
+    often = data[:-2] + last * 100 + END
+    for act in (images.check, images.measure, images.decode):
+        act(data, LIMITS)
+        with pytest.raises(ImageTooLarge, match="scans"):
+            act(often, replace(LIMITS, max_bytes=10**8))
