@@ -17,19 +17,26 @@ from shared.schemas.galleries import Person
 ALWAYS = (OpeningHours.model_validate({"days": list(Weekday), "from": "00:00", "to": "00:00"}),)
 
 SENTENCES: Mapping[Denial, str] = {
-    Denial.NO_MATCH: "The face is not that of the person who is claimed.",
-    Denial.NOT_RECOGNISED: "Nobody of the gallery looks like this.",
-    Denial.AMBIGUOUS: "Two people of the gallery look like this: verify one of them by his name instead.",
-    Denial.NO_FACE: "There is no face in the photo.",
-    Denial.MULTIPLE_FACES: "There are several faces in the photo: one person at a time.",
+    Denial.NO_MATCH: "The face does not look like the person who is claimed: check who was claimed, or try once more "
+    "with the whole face in even light.",
+    Denial.NOT_RECOGNISED: "Nobody of the gallery looks like this: try once more facing the camera, or enrol the "
+    "person.",
+    Denial.AMBIGUOUS: "Two people of the gallery look too much like this to choose between them. Perhaps they are one "
+    "person who was enrolled twice: then merge them. If they are two, verify the one who is claimed by id.",
+    Denial.NO_FACE: "There is no face in the photo: send one that shows the whole face from the front.",
+    Denial.MULTIPLE_FACES: "There are several faces in the photo: let one person at a time stand before the camera.",
     Denial.LOW_QUALITY: "The face is too poor to be compared: come closer and face the camera.",
-    Denial.SPOOF_SUSPECTED: "The face has not been shown to be a living person's.",
-    Denial.LIVENESS_UNAVAILABLE: "Liveness is required and cannot be told here.",
-    Denial.UNKNOWN_DEVICE: "The request names no device that the gallery's rules list.",
-    Denial.NOT_YET_VALID: "The person's access has not begun yet.",
-    Denial.NO_LONGER_VALID: "The person's access is over.",
-    Denial.GROUP_NOT_ALLOWED: "The person is in none of the groups that may pass here.",
-    Denial.OUTSIDE_OPENING_HOURS: "It is closed at this time.",
+    Denial.SPOOF_SUSPECTED: "The face has not been shown to be a living person's: try again without a screen or a "
+    "picture before the camera.",
+    Denial.LIVENESS_UNAVAILABLE: "The gallery requires liveness, which cannot be checked here: an administrator must "
+    "install what GET /v1/models names, or change the gallery's rule.",
+    Denial.UNKNOWN_DEVICE: "The request names no device that the gallery's rules list: send the `device` of this door, "
+    "or add it to the rules.",
+    Denial.NOT_YET_VALID: "The person's access has not begun yet: see `valid_from` in their record.",
+    Denial.NO_LONGER_VALID: "The person's access is over: see `valid_until` and `expires_at` in their record.",
+    Denial.GROUP_NOT_ALLOWED: "The person is in none of the groups that may pass here: add them to one, or change the "
+    "gallery's rules.",
+    Denial.OUTSIDE_OPENING_HOURS: "It is closed at this time: see the opening hours in the gallery's rules.",
 }
 
 

@@ -10,7 +10,10 @@ from workers.face_reader import Face
 from workers.liveness import LivenessGuard
 from workers.runner import Held
 
-UNAVAILABLE = "Liveness cannot be told here: the weights of the networks are not installed, and the rule requires it."
+UNAVAILABLE = (
+    "Liveness is required and cannot be checked here: the networks' weights are not installed. An administrator must "
+    "install them (docs/liveness.md), or change the gallery's rule."
+)
 SPOOF = "The face looks like a picture of one: find more even light and a plain background, and try again."
 NO_SESSION = "A passed liveness session is required: make one, answer its challenge, and name it in the request."
 

@@ -100,7 +100,7 @@ def test_a_door_opens_for_whom_the_rules_let_in_and_says_why_not(door: Door) -> 
     assert said(door.recognise("hopper.jpg")) == ("recognised", "denied", "group_not_allowed")
     stranger = door.recognise("sunak.jpg")
     assert said(stranger) == ("not_recognised", "denied", "not_recognised")
-    assert stranger["reason"] == "Nobody of the gallery looks like this."
+    assert "Nobody of the gallery looks like this" in stranger["reason"]
     impostor = door.verify("obama", "biden.jpg")["result"]
     assert said(impostor) == ("no_match", "denied", "no_match")
 

@@ -24,6 +24,8 @@ from workers.liveness_rule import Judge, Judgement
 from workers.residents import ResidentGalleries
 from workers.thresholds import Bound
 
+NOBODY_ENROLLED = "Nobody's face is enrolled in this gallery yet: enrol people before they can be recognised."
+
 
 @dataclass(frozen=True)
 class Recognised:
@@ -128,6 +130,7 @@ class Search:
     ) -> RecognisedFace:
         return RecognisedFace(
             verdict=who.verdict,
+            reason=None if found.persons else NOBODY_ENROLLED,
             box=view.box,
             quality=view.quality,
             person=who.person,

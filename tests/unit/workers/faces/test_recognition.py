@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -135,3 +136,16 @@ def test_an_empty_gallery_recognises_nobody_in_frames_either(search: Search, gal
     empty = Search(search.residents, PAYLOAD, "acme", galleries.get_gallery("acme", "empty"), DEFAULT_MODEL)
     found = empty.frames(probe([face(axis(0)), face(axis(0, 0.1))]))
     assert found.whole == (Verdict.NOT_RECOGNISED, None)
+
+
+def test_a_stranger_to_people_who_are_there_has_no_reason_of_his_own(search: Search) -> None:
+    """The door's sentence is told then."""
+    (stranger,) = search.photo(crowd(face(axis(50))), alive).faces
+    assert (stranger.verdict, stranger.reason) == (Verdict.NOT_RECOGNISED, None)
+
+
+def test_in_a_gallery_without_people_the_answer_says_so(search: Search, galleries: GalleryStore) -> None:
+    empty = replace(search, gallery=galleries.create_gallery("acme", "empty"))
+    (stranger,) = empty.photo(crowd(face(axis(1))), alive).faces
+    assert stranger.verdict is Verdict.NOT_RECOGNISED
+    assert "enrol people before" in (stranger.reason or "")
