@@ -10,8 +10,9 @@ from gateway.auth import PEOPLE, Scope
 from gateway.context import caller, context, services
 from gateway.policies import GENERAL, policy_of
 from gateway.telling import tell
-from gateway.web.bodies import Body, OptionalArchiveFile, read_body
+from gateway.web.bodies import Body, OptionalArchiveFile, read_body, read_query
 from gateway.web.operations import Operation, accepts_job, operation
+from gateway.web.paging import IdPage, page_of
 from gateway.web.responses import Document, accept, document
 from shared.errors import CalibrationNotFound, Conflict, InvalidField
 from shared.schemas import Calibration, CalibrationPayload, Gallery, Id, JobType, PolicyKind, Priority
@@ -57,6 +58,7 @@ class CalibrationDocument(Document):
 
 class CalibrationList(Document):
     calibrations: list[CalibrationDocument]
+    next_cursor: str | None = Field(None, description="null on the last page")
 
 
 @blueprint.post("")
@@ -88,13 +90,15 @@ def calibrate(gallery: str) -> Response:
 
 
 @blueprint.get("")
-@operation(Operation({200: CalibrationList}, scopes=PEOPLE))
+@operation(Operation({200: CalibrationList}, scopes=PEOPLE, query=IdPage))
 def list_calibrations(gallery: str) -> Response:
-    """List a gallery's calibrations."""
+    """List a gallery's calibrations, in the order of their policies."""
+    page = read_query(IdPage)
     found = services().galleries.get_gallery(caller().tenant, gallery)
     listed = sorted(found.calibrations, key=lambda one: (one.policy, one.created_at))
-    views = [_view(found, calibration) for calibration in listed]
-    return document(CalibrationList(calibrations=views))
+    shown, more = page_of(listed, page, lambda one: one.id)
+    views = [_view(found, calibration) for calibration in shown]
+    return document(CalibrationList(calibrations=views, next_cursor=more))
 
 
 @blueprint.get("/<id:policy>")

@@ -7,8 +7,9 @@ from pydantic import Field
 from gateway.auth import Scope
 from gateway.context import caller, services
 from gateway.faces.availability import LivenessAvailability, liveness_availability
-from gateway.web.bodies import Body, ManifestFile, WeightsFile, read_body
+from gateway.web.bodies import Body, ManifestFile, WeightsFile, read_body, read_query
 from gateway.web.operations import Operation, accepts_job, operation
+from gateway.web.paging import IdPage, page_of
 from gateway.web.responses import Document, accept, document
 from shared.errors import ModelInUse
 from shared.ml.face.catalogue import ModelCard
@@ -41,15 +42,17 @@ class ModelDocument(Document):
 
 class ModelList(Document):
     models: list[ModelDocument]
+    next_cursor: str | None = Field(None, description="null on the last page")
     liveness: LivenessAvailability = Field(description="which checks this installation can make now")
 
 
 @blueprint.get("")
-@operation(Operation({200: ModelList}))
+@operation(Operation({200: ModelList}, query=IdPage))
 def list_models() -> Response:
     """List the face models, and tell which checks of liveness can be made."""
-    cards = services().face_models.cards(caller().tenant)
-    return document(ModelList(models=[_view(card) for card in cards], liveness=liveness_availability()))
+    cards, more = page_of(services().face_models.cards(caller().tenant), read_query(IdPage), lambda card: card.digest)
+    views = [_view(card) for card in cards]
+    return document(ModelList(models=views, next_cursor=more, liveness=liveness_availability()))
 
 
 @blueprint.delete("/<id:model>")
@@ -57,7 +60,7 @@ def list_models() -> Response:
 def delete_model(model: str) -> Response:
     """Delete a model of your own, named by its digest, that no gallery uses or migrates to."""
     tenant = caller().tenant
-    for gallery in services().galleries.list_galleries(tenant):
+    for gallery in services().galleries.galleries(tenant):
         if model in {used.digest for used in gallery.models}:
             raise ModelInUse(f"The gallery {gallery.id!r} uses this model: migrate it to another, or delete it.")
     services().face_models.delete(tenant, model)

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from datetime import datetime
+from itertools import islice
 from typing import Annotated
 from zoneinfo import available_timezones
 
@@ -14,8 +15,9 @@ from gateway.context import caller, services
 from gateway.faces.availability import require_for_rule
 from gateway.policies import check_policy, policy_of
 from gateway.telling import tell
-from gateway.web.bodies import JSON_OBJECT, Body, read_body
+from gateway.web.bodies import JSON_OBJECT, Body, read_body, read_query
 from gateway.web.operations import Operation, operation
+from gateway.web.paging import IdPage
 from gateway.web.responses import Document, document
 from shared.errors import GalleryNotFound, InvalidField
 from shared.galleries.thumbnails import ThumbnailDeletion
@@ -91,6 +93,7 @@ class GalleryDocument(Document):
 
 class GalleryList(Document):
     galleries: list[GalleryDocument]
+    next_cursor: str | None = Field(None, description="null on the last page")
 
 
 @blueprint.post("")
@@ -113,11 +116,14 @@ def create_gallery() -> Response:
 
 
 @blueprint.get("")
-@operation(Operation({200: GalleryList}, scopes=PEOPLE))
+@operation(Operation({200: GalleryList}, scopes=PEOPLE, query=IdPage))
 def list_galleries() -> Response:
-    """List the galleries."""
-    found = services().galleries.list_galleries(caller().tenant)
-    return document(GalleryList(galleries=[_view(gallery) for gallery in found]))
+    """List the galleries, in the order of their ids."""
+    page = read_query(IdPage)
+    found = services().galleries.galleries(caller().tenant, after=page.cursor or "")
+    shown = list(islice(found, page.limit + 1))
+    more = shown[page.limit - 1].id if len(shown) > page.limit else None
+    return document(GalleryList(galleries=[_view(gallery) for gallery in shown[: page.limit]], next_cursor=more))
 
 
 @blueprint.get("/<id:gallery>")

@@ -34,7 +34,7 @@ LONGEST_LIFE_DAYS = 3650
 class NewKey(Body):
     tenant: Id | None = Field(None, description="another one than your own: for keys with the scope `tenants`; its id")
     name: Text | None = Field(
-        None, description="what the key is for: text of 1 to 200 characters, none of them a control character"
+        None, description="what the key is for: text of 1 to 200 characters, not only blanks, none a control character"
     )
     scopes: Annotated[tuple[Scope, ...], TEXTS] = Field(
         (), description=f"a list of scopes ({', '.join(Scope)}), unless there is a `role`"

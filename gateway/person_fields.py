@@ -21,11 +21,13 @@ class ConsentBody(Body):
 class PersonFields(Body):
     """What is left out stays as it is; null removes it."""
 
-    name: Text | None = Field(None, description="text of 1 to 200 characters, none of them a control character")
+    name: Text | None = Field(
+        None, description="text of 1 to 200 characters, not only blanks, none of them a control character"
+    )
     external_id: Text | None = Field(
         None,
-        description="text of 1 to 200 characters: the number of the person in another system, by which he is found; "
-        "several people may have the same",
+        description="text of 1 to 200 characters, not only blanks: the number of the person in another system, by "
+        "which they are found; several people may have the same",
     )
     tags: Annotated[Tags | None, JSON_LIST] = Field(
         None, description='a list of at most 20 texts of 1 to 64 characters, such as ["night shift"]'

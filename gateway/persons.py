@@ -26,7 +26,7 @@ from shared.galleries.persons import PersonQuery
 from shared.galleries.store import Template
 from shared.jobs import NewJob
 from shared.schemas import EnrolmentPayload, FaceSource, Gallery, Id, JobType, Person, Priority
-from shared.schemas.texts import Label, Text
+from shared.schemas.texts import Label, Text, Words
 
 blueprint = APIBlueprint("persons", __name__, url_prefix="/v1/galleries/<id:gallery>/persons")
 
@@ -34,7 +34,7 @@ blueprint = APIBlueprint("persons", __name__, url_prefix="/v1/galleries/<id:gall
 class PersonPage(Body):
     cursor: Id | None = Field(None, description="`next_cursor` of the page before")
     limit: int = Field(100, ge=1, le=1000, description="most people on the page")
-    q: Text | None = Field(
+    q: Words | None = Field(
         None, description="text of 1 to 200 characters that the id, the name or the external id contains, in any case"
     )
     tag: Label | None = Field(None, description="a tag, text of 1 to 64 characters")

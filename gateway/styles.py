@@ -2,11 +2,10 @@
 
 from datetime import datetime
 from itertools import islice
-from typing import Annotated
 
 from apiflask import APIBlueprint
 from flask import Response
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from gateway.auth import PAINTING, Scope
 from gateway.context import caller, context, services
@@ -15,11 +14,10 @@ from gateway.web.downloads import sent
 from gateway.web.operations import Operation, operation
 from gateway.web.responses import Document, document, optional
 from shared.schemas import Id, StyleMode
+from shared.schemas.texts import Text, Words
 from shared.styles import Credits, Style, StyleKind, StylePicture
 
 blueprint = APIBlueprint("styles", __name__, url_prefix="/v1/styles")
-
-Text = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
 class NewStyle(Body):
@@ -33,7 +31,7 @@ class NewStyle(Body):
 class StylePage(Body):
     cursor: Id | None = Field(None, description="`next_cursor` of the page before")
     limit: int = Field(100, ge=1, le=1000, description="most styles on the page")
-    q: Text | None = Field(None, description="only styles whose id, title or artist has all of these words")
+    q: Words | None = Field(None, description="only styles whose id, title or artist has all of these words")
 
 
 class StyleLinks(Document):

@@ -11,12 +11,13 @@ from pydantic import BeforeValidator, Field
 
 from gateway.auth import Scope
 from gateway.context import caller, context, services
-from gateway.web.bodies import TEXTS, Body, read_body
+from gateway.web.bodies import TEXTS, Body, read_body, read_query
 from gateway.web.operations import Operation, operation
-from gateway.web.paging import TimePage, read_page
+from gateway.web.paging import IdPage, TimePage, page_of, read_page
 from gateway.web.responses import Document, document, optional
 from shared.errors import InvalidField, QueueFull, WebhookDisabled
 from shared.schemas import Delivery, DeliveryState, Webhook, WebhookEvent, WebhookStatus
+from shared.schemas.texts import Description
 from shared.webhooks.messages import message
 from shared.webhooks.subscriptions import WebhookStore
 from shared.webhooks.targets import MOST_CHARACTERS, TargetPolicy
@@ -46,7 +47,9 @@ class NewWebhook(Body):
         examples=["https://example.com/likeness"],
     )
     events: Events = Field(tuple(WebhookEvent), description="what to tell; left out: everything")
-    description: str | None = Field(None, max_length=256, description="for yourself")
+    description: Description | None = Field(
+        None, description="for yourself: text of 1 to 256 characters, not only blanks"
+    )
 
 
 class WebhookChanges(Body):
@@ -54,7 +57,9 @@ class WebhookChanges(Body):
 
     url: Url | None = Field(None, description="where to send from now on")
     events: Events | None = Field(None, description="what to tell from now on")
-    description: str | None = Field(None, max_length=256, description="null removes it")
+    description: Description | None = Field(
+        None, description="text of 1 to 256 characters, not only blanks; null removes it"
+    )
     status: WebhookStatus | None = Field(None, description="enabled begins anew with a webhook that was disabled")
 
     def fields(self) -> dict[str, Any]:
@@ -84,6 +89,7 @@ class WebhookDocument(Document):
 
 class WebhookList(Document):
     webhooks: list[WebhookDocument]
+    next_cursor: str | None = Field(None, description="null on the last page")
 
 
 class AttemptDocument(Document):
@@ -122,10 +128,11 @@ def create_webhook() -> Response:
 
 
 @blueprint.get("")
-@operation(Operation({200: WebhookList}, scope=Scope.ADMIN))
+@operation(Operation({200: WebhookList}, scope=Scope.ADMIN, query=IdPage))
 def list_webhooks() -> Response:
     """List the webhooks, the oldest first."""
-    return document(WebhookList(webhooks=[_view(webhook) for webhook in _store().all(caller().tenant)]))
+    shown, more = page_of(_store().all(caller().tenant), read_query(IdPage), lambda webhook: webhook.id)
+    return document(WebhookList(webhooks=[_view(webhook) for webhook in shown], next_cursor=more))
 
 
 @blueprint.get("/<id:webhook>")

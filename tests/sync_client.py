@@ -36,7 +36,7 @@ def make(target: Path) -> None:
         unasync_files([str(path) for path in sources], [Rule(str(SOURCE), str(folder), replacements)])
         for path in sorted(folder.glob("*.py")):
             path.write_text(HEADER + path.read_text())
-        for tidy in (["check", "--fix", "--unsafe-fixes", "--select", "F401,I,UP028"], ["format"]):
+        for tidy in (["check", "--fix", "--unsafe-fixes", "--select", "C416,F401,I,UP028"], ["format"]):
             subprocess.run([sys.executable, "-m", "ruff", *tidy, "--quiet", folder], cwd=ROOT, check=True)
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(folder, target, ignore=shutil.ignore_patterns("__pycache__"))

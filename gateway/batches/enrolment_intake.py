@@ -19,6 +19,7 @@ from gateway.faces.enrollees import enrollee
 from gateway.faces.person_limits import too_many_enrolments
 from gateway.person_fields import changed, check_for_new, described
 from gateway.uploads import READERS
+from gateway.web.expectations import NO_PERSONS_ID
 from shared import images
 from shared.batches.records import input_key
 from shared.errors import Conflict, InvalidInput, LikenessError, NotFound, UnclearPerson
@@ -26,6 +27,7 @@ from shared.jobs import NewJob
 from shared.outbox import NewOccurrence
 from shared.schemas import (
     ID_PATTERN,
+    ID_RULE,
     BatchItem,
     Conflicts,
     EnrolmentPayload,
@@ -75,8 +77,8 @@ class EnrolmentIntake:
                 raise UnclearPerson(f"The photo {photo.unclear}, or name it in a `manifest`.")
             if not re.fullmatch(ID_PATTERN, photo.person):
                 raise InvalidId(
-                    f"{photo.person!r} cannot be a person's id: 1 to 64 of A-Z a-z 0-9 . _ - are, "
-                    "and it does not start with . _ -"
+                    f"{photo.person!r} cannot be a person's id, which is {ID_RULE}. Rename the folder, or send a "
+                    f"`manifest`, whose lines have more fields. {NO_PERSONS_ID}"
                 )
             changes_of([photo])
             data = photo.read()

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
+from gateway.client.errors import InvalidId
+
 File = Path | bytes | IO[bytes]
 """A file to send: its path, its content, or something to read (from where it stands, at once)."""
 
@@ -16,6 +18,7 @@ Part = tuple[str, tuple[str | None, bytes]]
 
 CHUNK_BYTES = 2**18
 NAMELESS = "file"
+ID_FIELDS = frozenset({"person", "device", "liveness_session"})
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,23 @@ class Call:
 
 
 def at(*parts: str) -> str:
-    """A path below /v1; each part is one part of it, whatever it holds."""
-    return "/v1/" + "/".join(_part(part) for part in parts)
+    """A path below /v1; each part is one part of it, whatever it holds. Raises InvalidId."""
+    return "/v1/" + "/".join(_part(checked_id(part)) for part in parts)
+
+
+def checked_id(value: object) -> str:
+    """Refuse what cannot be an id whatever the gateway says, so that a slip asks for nothing else.
+
+    Raises:
+        InvalidId
+    """
+    if not isinstance(value, str):
+        raise InvalidId(f"An id is text, not {value!r}; nothing was sent.")
+    if not value.strip():
+        raise InvalidId("An id is missing: it is empty; nothing was sent.")
+    if "/" in value:
+        raise InvalidId(f"An id has no slash, as {value!r} has; nothing was sent.")
+    return value
 
 
 def _part(text: str) -> str:
@@ -114,7 +132,10 @@ def _place(box: Mapping[str, float]) -> str:
 
 
 def texts(fields: Mapping[str, Any]) -> list[Part]:
-    """Fields of a form; None is left out, a tuple repeats its field, lists and objects are JSON."""
+    """Fields of a form; None is left out, a tuple repeats its field, lists and objects are JSON. Raises InvalidId."""
+    for name in ID_FIELDS & fields.keys():
+        if fields[name] is not None:
+            checked_id(fields[name])
     pairs = ((name, one) for name, value in fields.items() for one in (value if isinstance(value, tuple) else (value,)))
     return [(name, (None, _text(value).encode())) for name, value in pairs if value is not None]
 

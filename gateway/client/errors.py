@@ -9,6 +9,7 @@ ClientError
 │   ├── Conflict            409
 │   ├── RateLimited         429: `retry_after` says when to come back
 │   └── ServerError         5xx; ServiceUnavailable (502, 503, 504) was retried in vain
+├── InvalidId               what should be an id is no text, or empty, or has a slash: nothing was sent
 ├── ConnectionFailed        no answer came, however often it was tried
 ├── JobFailed               a job ended without a result; `code` and `detail` say why
 ├── JobNotFinished          its result was asked for too early
@@ -26,6 +27,10 @@ from gateway.client.retries import retry_after
 
 class ClientError(Exception):
     """Base of the tree. The message is one line that says what to do."""
+
+
+class InvalidId(ClientError):
+    pass
 
 
 class ApiError(ClientError):

@@ -19,13 +19,13 @@ from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from gateway.errors import InvalidBase64, InvalidId, MalformedBody, UnsupportedMediaType
 from gateway.web import idempotency
-from gateway.web.expectations import expectation, located
+from gateway.web.expectations import expectation, id_advice, located
 from gateway.web.inline_files import NOT_BASE64, named_place
 from gateway.web.memory_budget import reckon_body
 from gateway.web.references import REFERENCE, File, in_memory, in_memory_or_store
 from shared.errors import InvalidField, InvalidInput
 from shared.images.formats import ACCEPTED
-from shared.schemas import ID_PATTERN, Id
+from shared.schemas import ID_PATTERN, ID_RULE, Id
 
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
@@ -311,4 +311,5 @@ def _sentence(schema: Mapping[str, Any], problem: ErrorDetails) -> str:
         return f"`{name}` is missing; it must be {allowed}."
     if problem["type"] == NOT_BASE64:
         return f"`{name}` {problem['msg']}"
-    return f"`{name}` must be {allowed}."
+    is_no_id = problem["type"] == "string_pattern_mismatch" and allowed == ID_RULE
+    return f"`{name}` must be {allowed}.{id_advice(name) if is_no_id else ''}"

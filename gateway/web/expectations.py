@@ -3,8 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from shared.schemas import ID_PATTERN, ID_RULE
+
 Schema = Mapping[str, Any]
 
+PERSONS = frozenset({"person", "from"})  # fields and parameters that take the id of a person
+NO_PERSONS_ID = "An e-mail address, a number or a name with other characters goes into `name` or `external_id`."
 OTHERS = {"array": "a list", "object": "a JSON object"}
 
 
@@ -64,7 +68,14 @@ def _resolve(schema: Schema, definitions: Schema) -> Schema:
     return schema
 
 
+def id_advice(field: str) -> str:
+    """What else to do with a text that is no id, where there is a place for it."""
+    return f" {NO_PERSONS_ID}" if field.rpartition(".")[2] in PERSONS else ""
+
+
 def _text(schema: Schema) -> str:
+    if schema.get("pattern") == ID_PATTERN:
+        return ID_RULE
     if "contentEncoding" in schema:
         kind = "an image file" if schema["contentMediaType"] == "image/*" else "a file"
         return f"{kind} (base64 in JSON)"

@@ -13,9 +13,10 @@ from gateway.context import services
 from gateway.errors import InvalidId, RateLimited
 from gateway.web import idempotency
 from gateway.web.bodies import Body, read_query
+from gateway.web.expectations import id_advice
 from gateway.web.operations import Operation, operation_of
 from gateway.web.prefer import wait_seconds
-from shared.schemas import ID_PATTERN
+from shared.schemas import ID_PATTERN, ID_RULE
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 CLIENT_SILENCE_S = 30.0  # a client that neither sends nor takes anything for so long has gone
@@ -52,7 +53,7 @@ def admit() -> None:
         g.caller.require(*described.needed)
     for name, value in (request.view_args or {}).items():
         if not re.fullmatch(ID_PATTERN, value):
-            raise InvalidId(f"The {name} id in the path must be 1 to 64 of A-Z a-z 0-9 . _ - and not start with . _ -")
+            raise InvalidId(f"The {name} id in the path must be {ID_RULE}.{id_advice(name)}")
     if described.query is None:
         read_query(NoQuery)
     g.preferred_wait = wait_seconds(request.headers.get("Prefer")) if described.waits else None

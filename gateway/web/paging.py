@@ -1,11 +1,15 @@
-"""Pages of what is listed newest first: the cursor is the time at which the last one shown was accepted."""
+"""Pages of a list. Of what is listed newest first the cursor is the time at which the last one shown was accepted, of
+everything else its id.
+"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Protocol, TypeVar
 
 from pydantic import Field
 
 from gateway.web.bodies import Body, read_query
+from shared.errors import InvalidField
+from shared.schemas import Id
 
 
 class _Dated(Protocol):
@@ -14,6 +18,7 @@ class _Dated(Protocol):
 
 
 T = TypeVar("T", bound=_Dated)
+U = TypeVar("U")
 
 
 class TimePage(Body):
@@ -21,6 +26,25 @@ class TimePage(Body):
         None, description="`next_cursor` of the page before"
     )
     limit: int = Field(50, ge=1, le=200, description="most of them on the page")
+
+
+class IdPage(Body):
+    cursor: Id | None = Field(None, description="`next_cursor` of the page before")
+    limit: int = Field(100, ge=1, le=1000, description="most of them on the page")
+
+
+def page_of(found: Sequence[U], page: IdPage, id_of: Callable[[U], str]) -> tuple[Sequence[U], str | None]:
+    """What a page shows of a whole list, and the cursor of the next one; None on the last one.
+
+    Raises:
+        InvalidField: what the cursor names has gone since.
+    """
+    ids = [id_of(one) for one in found]
+    if page.cursor is not None and page.cursor not in ids:
+        raise InvalidField("What `cursor` names is not there any more: begin with the first page again.")
+    start = 0 if page.cursor is None else ids.index(page.cursor) + 1
+    end = start + page.limit
+    return found[start:end], ids[end - 1] if end < len(ids) else None
 
 
 def read_page(

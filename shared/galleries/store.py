@@ -4,7 +4,7 @@ A worker that keeps a gallery in memory reads the stream of changes before each 
 process has finished.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
@@ -61,14 +61,12 @@ class GalleryStore(PersonStore):
         except ObjectNotFound:
             raise no_gallery(gallery) from None
 
-    def list_galleries(self, tenant: str) -> list[Gallery]:
-        found = []
+    def galleries(self, tenant: str, *, after: str = "") -> Iterator[Gallery]:
+        """In the order of their ids, from the one that comes after this id; each is read when it is asked for."""
         for name in self.gallery_names(tenant):
-            try:
-                found.append(self.get_gallery(tenant, name))
-            except GalleryNotFound:
-                continue  # deleted while we listed
-        return found
+            if name > after:
+                with suppress(GalleryNotFound):  # deleted while we listed
+                    yield self.get_gallery(tenant, name)
 
     def delete_gallery(self, tenant: str, gallery: str) -> None:
         """Delete a gallery with its people. Repeating an interrupted deletion completes it."""

@@ -2,7 +2,7 @@
 
 from shared.schemas.access import AccessRules, Decision, Denial, DeviceRules, OpeningHours, Weekday
 from shared.schemas.audit import FACT_ID, AuditEntry, AuditFact, AuditHead, AuditProblem, AuditVerification, Detail
-from shared.schemas.base import ID_PATTERN, Id, Message, Model
+from shared.schemas.base import ID_PATTERN, ID_RULE, Id, Message, Model
 from shared.schemas.batches import (
     Batch,
     BatchEvent,
@@ -98,6 +98,7 @@ from shared.schemas.webhooks import (
 __all__ = [
     "FACT_ID",
     "ID_PATTERN",
+    "ID_RULE",
     "AccessRules",
     "Attempt",
     "AuditEntry",

@@ -5,9 +5,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
-Id = Annotated[
-    str, Field(pattern=ID_PATTERN, description="1 to 64 of A-Z a-z 0-9 . _ - starting with a letter or digit")
-]
+ID_RULE = "1 to 64 of A-Z a-z 0-9 . _ - starting with a letter or digit"
+Id = Annotated[str, Field(pattern=ID_PATTERN, description=ID_RULE)]
 
 
 class Message(BaseModel):

@@ -9,8 +9,15 @@ from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field, Type
 
 from shared.schemas.base import Id
 
-# Neither control characters nor what turns the direction of the text around it.
-PRINTABLE = "^[^\\x00-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069]+$"
+# Control characters, and what turns the direction of the text around it.
+_CONTROLS = "\\x00-\\x1f\\x7f-\\x9f\\u2028-\\u202e\\u2066-\\u2069"
+# Spaces, what has no width, fillers that look like spaces, and marks that need a letter before them.
+_UNSEEN = (
+    " \\xa0\\xad\\u0300-\\u036f\\u061c\\u115f\\u1160\\u1680\\u180e\\u2000-\\u200f\\u202f\\u205f-\\u2064\\u2800\\u3000"
+    "\\u3164\\ufe00-\\ufe0f\\ufeff\\uffa0"
+)
+PRINTABLE = f"^[^{_CONTROLS}]+$"
+SEEN = f"^[^{_CONTROLS}]*[^{_CONTROLS}{_UNSEEN}][^{_CONTROLS}]*$"
 
 YEAR = re.compile(r"\d{4}-")
 _DATE = TypeAdapter(datetime)
@@ -44,6 +51,16 @@ def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _text(most: int) -> Any:
+    """What people are to read: it is not blank."""
+    return Field(
+        min_length=1,
+        max_length=most,
+        pattern=SEEN,
+        description=f"text of 1 to {most:,} characters, not only blanks, none of them a control character",
+    )
+
+
+def _printable(most: int) -> Any:
     return Field(
         min_length=1,
         max_length=most,
@@ -54,10 +71,12 @@ def _text(most: int) -> Any:
 
 Label = Annotated[str, _text(64), AfterValidator(_composed)]
 Text = Annotated[str, _text(200), AfterValidator(_composed)]
+Description = Annotated[str, _text(256), AfterValidator(_composed)]
+Words = Annotated[str, _printable(200), AfterValidator(_composed)]  # to look for
 Moment = Annotated[AwareDatetime, BeforeValidator(_dated), AfterValidator(_utc)]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 _Whole = Annotated[int, Field(ge=-(2**53), le=2**53)]
-Attribute = Annotated[str, _text(500), AfterValidator(_composed)] | bool | _Whole | _Number
+Attribute = Annotated[str, _printable(500), AfterValidator(_composed)] | bool | _Whole | _Number
 Tags = Annotated[tuple[Label, ...], Field(max_length=20), AfterValidator(_unique)]
 Groups = Annotated[tuple[Id, ...], Field(max_length=20), AfterValidator(_unique)]
 Attributes = Annotated[dict[Label, Attribute], Field(max_length=50)]

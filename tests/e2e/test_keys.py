@@ -36,7 +36,7 @@ def test_a_door_of_another_tenant_sees_nothing_of_ours(http: httpx.Client, stack
     with httpx.Client(base_url=stack.url, headers={"Authorization": f"Bearer {door['token']}"}) as theirs:
         assert theirs.get("/v1/whoami").json()["tenant"] == "acme"
         assert theirs.get(f"/v1/galleries/{gallery}").status_code == 404
-        assert theirs.get("/v1/galleries").json() == {"galleries": []}
+        assert theirs.get("/v1/galleries").json() == {"galleries": [], "next_cursor": None}
         assert theirs.post("/v1/galleries", json={"id": "mine"}).status_code == 403
     http.delete(f"/v1/keys/{door['id']}").raise_for_status()
 

@@ -57,8 +57,8 @@ def test_a_gallery_is_created_once(galleries: GalleryStore, gallery: str) -> Non
 def test_another_tenant_has_galleries_of_his_own(galleries: GalleryStore, gallery: str) -> None:
     with pytest.raises(GalleryNotFound):
         galleries.get_gallery("other", gallery)
-    assert gallery in [found.id for found in galleries.list_galleries(TENANT)]
-    assert gallery not in [found.id for found in galleries.list_galleries("other")]
+    assert gallery in [found.id for found in galleries.galleries(TENANT)]
+    assert gallery not in [found.id for found in galleries.galleries("other")]
 
 
 def test_concurrent_enrolments_make_one_person(galleries: GalleryStore, gallery: str) -> None:

@@ -108,8 +108,7 @@ class AsyncWebhooks:
         return made
 
     async def list(self) -> list[WebhookDocument]:
-        found: list[WebhookDocument] = (await self._transport.json(Call("GET", at("webhooks"))))["webhooks"]
-        return found
+        return [one async for one in pages(self._transport, at("webhooks"), "webhooks")]
 
 
 class AsyncAudit:

@@ -5,7 +5,7 @@ from typing import Unpack
 
 from gateway.client._async.jobs import WAIT_S, AsyncJob, AsyncJobs
 from gateway.client._async.transport import AsyncTransport
-from gateway.client.calls import Call, File, at, photos, placed
+from gateway.client.calls import Call, File, at, checked_id, photos, placed
 from gateway.client.documents import (
     Comparison,
     Detection,
@@ -84,7 +84,7 @@ class AsyncFaces:
 
     async def start_liveness(self, gallery: str | None = None) -> LivenessSession:
         """A liveness session: its challenge, to be answered within three minutes."""
-        wanted = {"gallery": gallery} if gallery else {}
+        wanted = {} if gallery is None else {"gallery": checked_id(gallery)}
         made: LivenessSession = await self._transport.json(Call("POST", at("liveness-sessions"), json=wanted))
         return made
 

@@ -7,7 +7,7 @@ from typing import Any, Unpack
 from gateway.client._async.jobs import AsyncJob, AsyncJobs
 from gateway.client._async.paging import pages
 from gateway.client._async.transport import AsyncTransport
-from gateway.client.calls import Call, File, at
+from gateway.client.calls import Call, File, at, checked_id
 from gateway.client.documents import Erasure, Feedback, Gallery, MergedPerson, Person, PersonWithFaces
 from gateway.client.options import GalleryRules, NewGalleryOptions, PersonFields, PersonFilter
 
@@ -20,7 +20,9 @@ class AsyncGalleries:
         self._jobs = jobs
 
     async def create(self, gallery: str, **options: Unpack[NewGalleryOptions]) -> Gallery:
-        made: Gallery = await self._transport.json(Call("POST", at("galleries"), json={"id": gallery, **options}))
+        made: Gallery = await self._transport.json(
+            Call("POST", at("galleries"), json={"id": checked_id(gallery), **options})
+        )
         return made
 
     async def get(self, gallery: str) -> Gallery:
@@ -64,8 +66,7 @@ class AsyncGalleries:
         await self._transport.json(Call("DELETE", at("galleries", gallery, "feedback", feedback)))
 
     async def list(self) -> list[Gallery]:
-        found: list[Gallery] = (await self._transport.json(Call("GET", at("galleries"))))["galleries"]
-        return found
+        return [one async for one in pages(self._transport, at("galleries"), "galleries", limit=1000)]
 
 
 class AsyncPersons:
@@ -89,7 +90,7 @@ class AsyncPersons:
     async def merge(self, gallery: str, person: str, other: str) -> MergedPerson:
         """Give the faces of `other` to `person`; `other` is gone afterwards."""
         path = at("galleries", gallery, "persons", person, "merge")
-        made: MergedPerson = await self._transport.json(Call("POST", path, json={"from": other}))
+        made: MergedPerson = await self._transport.json(Call("POST", path, json={"from": checked_id(other)}))
         return made
 
     async def unlock(self, gallery: str, person: str) -> None:

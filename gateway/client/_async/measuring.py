@@ -3,6 +3,7 @@
 from typing import Any, Unpack
 
 from gateway.client._async.jobs import WAIT_S, AsyncJob, AsyncJobs
+from gateway.client._async.paging import pages
 from gateway.client._async.transport import AsyncTransport
 from gateway.client.calls import Call, File, at, placed
 from gateway.client.documents import Enrolment
@@ -57,9 +58,8 @@ class AsyncMeasuring:
         return await self._jobs.start(path, {"archive": archive}, targets, wait=wait)
 
     async def calibrations(self, gallery: str) -> list[KnownCalibration]:
-        answer = await self._transport.json(Call("GET", at("galleries", gallery, "calibrations")))
-        found: list[KnownCalibration] = answer["calibrations"]
-        return found
+        path = at("galleries", gallery, "calibrations")
+        return [one async for one in pages(self._transport, path, "calibrations")]
 
     async def delete_calibration(self, gallery: str, policy: str) -> None:
         """Back to the model's own threshold."""
@@ -99,8 +99,7 @@ class AsyncModels:
         return found
 
     async def list(self) -> list[ModelCard]:
-        found: list[ModelCard] = (await self._transport.json(Call("GET", at("models"))))["models"]
-        return found
+        return [one async for one in pages(self._transport, at("models"), "models")]
 
 
 class AsyncMigrations:

@@ -107,8 +107,7 @@ class Webhooks:
         return made
 
     def list(self) -> list[WebhookDocument]:
-        found: list[WebhookDocument] = (self._transport.json(Call("GET", at("webhooks"))))["webhooks"]
-        return found
+        return list(pages(self._transport, at("webhooks"), "webhooks"))
 
 
 class Audit:

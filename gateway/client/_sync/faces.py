@@ -6,7 +6,7 @@ from typing import Unpack
 
 from gateway.client._sync.jobs import WAIT_S, Job, Jobs
 from gateway.client._sync.transport import Transport
-from gateway.client.calls import Call, File, at, photos, placed
+from gateway.client.calls import Call, File, at, checked_id, photos, placed
 from gateway.client.documents import (
     Comparison,
     Detection,
@@ -85,7 +85,7 @@ class Faces:
 
     def start_liveness(self, gallery: str | None = None) -> LivenessSession:
         """A liveness session: its challenge, to be answered within three minutes."""
-        wanted = {"gallery": gallery} if gallery else {}
+        wanted = {} if gallery is None else {"gallery": checked_id(gallery)}
         made: LivenessSession = self._transport.json(Call("POST", at("liveness-sessions"), json=wanted))
         return made
 

@@ -8,7 +8,7 @@ from typing import Any, Unpack
 from gateway.client._sync.jobs import Job, Jobs
 from gateway.client._sync.paging import pages
 from gateway.client._sync.transport import Transport
-from gateway.client.calls import Call, File, at
+from gateway.client.calls import Call, File, at, checked_id
 from gateway.client.documents import Erasure, Feedback, Gallery, MergedPerson, Person, PersonWithFaces
 from gateway.client.options import GalleryRules, NewGalleryOptions, PersonFields, PersonFilter
 
@@ -21,7 +21,7 @@ class Galleries:
         self._jobs = jobs
 
     def create(self, gallery: str, **options: Unpack[NewGalleryOptions]) -> Gallery:
-        made: Gallery = self._transport.json(Call("POST", at("galleries"), json={"id": gallery, **options}))
+        made: Gallery = self._transport.json(Call("POST", at("galleries"), json={"id": checked_id(gallery), **options}))
         return made
 
     def get(self, gallery: str) -> Gallery:
@@ -63,8 +63,7 @@ class Galleries:
         self._transport.json(Call("DELETE", at("galleries", gallery, "feedback", feedback)))
 
     def list(self) -> list[Gallery]:
-        found: list[Gallery] = (self._transport.json(Call("GET", at("galleries"))))["galleries"]
-        return found
+        return list(pages(self._transport, at("galleries"), "galleries", limit=1000))
 
 
 class Persons:
@@ -88,7 +87,7 @@ class Persons:
     def merge(self, gallery: str, person: str, other: str) -> MergedPerson:
         """Give the faces of `other` to `person`; `other` is gone afterwards."""
         path = at("galleries", gallery, "persons", person, "merge")
-        made: MergedPerson = self._transport.json(Call("POST", path, json={"from": other}))
+        made: MergedPerson = self._transport.json(Call("POST", path, json={"from": checked_id(other)}))
         return made
 
     def unlock(self, gallery: str, person: str) -> None:

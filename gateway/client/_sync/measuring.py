@@ -4,6 +4,7 @@
 from typing import Any, Unpack
 
 from gateway.client._sync.jobs import WAIT_S, Job, Jobs
+from gateway.client._sync.paging import pages
 from gateway.client._sync.transport import Transport
 from gateway.client.calls import Call, File, at, placed
 from gateway.client.documents import Enrolment
@@ -58,9 +59,8 @@ class Measuring:
         return self._jobs.start(path, {"archive": archive}, targets, wait=wait)
 
     def calibrations(self, gallery: str) -> list[KnownCalibration]:
-        answer = self._transport.json(Call("GET", at("galleries", gallery, "calibrations")))
-        found: list[KnownCalibration] = answer["calibrations"]
-        return found
+        path = at("galleries", gallery, "calibrations")
+        return list(pages(self._transport, path, "calibrations"))
 
     def delete_calibration(self, gallery: str, policy: str) -> None:
         """Back to the model's own threshold."""
@@ -100,8 +100,7 @@ class Models:
         return found
 
     def list(self) -> list[ModelCard]:
-        found: list[ModelCard] = (self._transport.json(Call("GET", at("models"))))["models"]
-        return found
+        return list(pages(self._transport, at("models"), "models"))
 
 
 class Migrations:

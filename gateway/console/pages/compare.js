@@ -16,7 +16,7 @@ const POLICIES = [
 ];
 
 export default async function compare({ signal }) {
-  const { models } = await get("/v1/models", { signal });
+  const { models } = await get("/v1/models", { query: { limit: 1000 }, signal });
   const result = h("section", { class: "stack", "aria-label": "Result", "aria-live": "polite" });
   const status = h("div", { class: "status" });
   const anew = () => (replace(result), replace(status));

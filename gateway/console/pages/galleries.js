@@ -18,7 +18,7 @@ export default function galleries({ signal }) {
       actions: mayCreate ? [button("New gallery", create, { kind: "primary", name: "plus" })] : [],
     }),
     loading(signal, async () => {
-      const { galleries: found } = await get("/v1/galleries", { signal });
+      const { galleries: found } = await get("/v1/galleries", { query: { limit: 1000 }, signal });
       if (found.length === 0) return nothing(mayCreate && create);
       return h("ul", { class: "cards" }, found.map(card));
     }),
@@ -59,7 +59,7 @@ function card(gallery) {
 }
 
 async function newGallery(signal) {
-  const { models, liveness = {} } = await get("/v1/models", { signal });
+  const { models, liveness = {} } = await get("/v1/models", { query: { limit: 1000 }, signal });
   const made = await ask("New gallery", {
     signal,
     confirm: "Create",

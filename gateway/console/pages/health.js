@@ -96,7 +96,7 @@ function workOf(jobs) {
 }
 
 async function modelCards(signal) {
-  const { models } = await get("/v1/models", { signal });
+  const { models } = await get("/v1/models", { query: { limit: 1000 }, signal });
   return h(
     "ul",
     { class: "cards" },

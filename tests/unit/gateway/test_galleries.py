@@ -62,7 +62,7 @@ def test_an_absent_gallery_has_no_rules(api: Api) -> None:
 
 
 def test_galleries_are_listed(api: Api) -> None:
-    assert api.get("/v1/galleries").get_json() == {"galleries": []}
+    assert api.get("/v1/galleries").get_json() == {"galleries": [], "next_cursor": None}
     for name in ("b", "a"):
         api.post("/v1/galleries", json={"id": name})
     assert [gallery["id"] for gallery in api.get("/v1/galleries").get_json()["galleries"]] == ["a", "b"]

@@ -96,7 +96,7 @@ def test_several_files_of_one_field_are_named_in_their_order(api: Api, store: Me
 
 def api_over(store: MemoryStore, settings: Settings, redis: Redis, worker: FakeWorker) -> Api:
     services = assemble(settings, store, redis, worker.publish)
-    if not services.galleries.list_galleries("default"):
+    if not list(services.galleries.galleries("default")):
         services.galleries.create_gallery("default", "staff")
     token = services.keys.create("default", Scope)
     assert token is not None

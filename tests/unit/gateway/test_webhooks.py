@@ -29,7 +29,7 @@ def test_a_webhook_is_made_with_a_secret_that_is_shown_once(api: Api) -> None:
     assert read == {name: value for name, value in made.items() if name != "secret"}
     assert read["events"] == ["job.succeeded"]
     assert (read["status"], read["dropped"], read["description"]) == ("enabled", 0, "door log")
-    assert api.get("/v1/webhooks").get_json() == {"webhooks": [read]}
+    assert api.get("/v1/webhooks").get_json() == {"webhooks": [read], "next_cursor": None}
     assert str(made["secret"]) not in api.get("/v1/webhooks").text
 
 
@@ -168,7 +168,7 @@ def test_another_tenant_sees_nothing_of_it(api: Api, make_api: MakeApi) -> None:
     path = f"/v1/webhooks/{create(api)['id']}"
     ping = api.post(f"{path}/ping").get_json()["id"]
     other = make_api("other")
-    assert other.get("/v1/webhooks").get_json() == {"webhooks": []}
+    assert other.get("/v1/webhooks").get_json() == {"webhooks": [], "next_cursor": None}
     for method, call in (
         ("GET", path),
         ("PATCH", path),
