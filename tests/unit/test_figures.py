@@ -26,6 +26,7 @@ from shared.ml.face.liveness.passive import DEFAULT_PASSIVE
 from shared.ml.face.verification import (
     DEFAULT_IDENTIFICATION,
     DEFAULT_VERIFICATION,
+    SAME_PERSON,
     VERIFICATION_POLICIES,
     identification_profile,
     verification_profile,
@@ -37,7 +38,6 @@ from shared.schemas.texts import Attributes, Groups, Tags
 from shared.settings import Settings
 from shared.styles import LEAST_SIDE
 from shared.webhooks import subscriptions
-from workers.faces.own_faces import SAME_PERSON
 from workers.feeding import EVENTS_S
 from workers.style_progress import MOST_PREVIEWS
 

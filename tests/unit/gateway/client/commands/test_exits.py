@@ -46,7 +46,9 @@ ENROLLED: dict[str, Any] = {"reason": None, "warnings": []}
         (("compare", "ada.jpg", "ada.jpg"), job({"verdict": "match", "reason": None}), 0),
         (("compare", "ada.jpg", "ada.jpg"), job({"verdict": "no_match", "reason": None}), 3),
         (("enrol", "-g", "staff", "ada", "ada.jpg"), job({"verdict": "enrolled", **ENROLLED}), 0),
+        (("enrol", "-g", "staff", "ada", "ada.jpg"), job({"verdict": "already_enrolled", **ENROLLED}), 0),
         (("enrol", "-g", "staff", "ada", "ada.jpg"), job({"verdict": "no_face", **ENROLLED}), 3),
+        (("enrol", "-g", "staff", "ada", "ada.jpg"), job({"verdict": "identity_conflict", **ENROLLED}), 3),
         (("liveness", "answer", "s", "ada.jpg"), job({"verdict": "live", "reason": None}), 0),
         (("liveness", "answer", "s", "ada.jpg"), job({"verdict": "spoof_suspected", "reason": "jump"}), 3),
         (VERIFY, job(None, "failed", error={"code": "worker_lost", "detail": "Gone."}), 1),
@@ -101,6 +103,31 @@ def test_a_photo_in_the_place_of_a_person_is_nobody(gateway: Gateway, likeness: 
     done = likeness("enrol", "-g", "staff", "ada.jpg", "ada.jpg")
     assert (done.status, gateway.asked) == (1, [])
     assert "name the person before it" in done.err
+
+
+def test_what_is_said_of_a_photo_is_sent_with_it(gateway: Gateway, likeness: Likeness) -> None:
+    gateway.answers = [json(job({"verdict": "enrolled", **ENROLLED}))]
+    said = ("--label", "passport", "--override", "identity_conflict")
+    assert likeness("enrol", "-g", "staff", "ada", "ada.jpg", *said).status == 0
+    body = gateway.asked[0].content
+    for name, value in (("label", b"passport"), ("override", b"identity_conflict")):
+        assert f'name="{name}"'.encode() in body
+        assert value in body
+
+
+def test_nothing_is_overridden_for_many_people_at_once(gateway: Gateway, likeness: Likeness) -> None:
+    done = likeness("enrol", "-g", "staff", "people.zip", "--override", "identity_conflict")
+    assert (done.status, gateway.asked) == (1, [])
+    assert "for one person" in done.err
+
+
+def test_an_enrolment_is_taken_back(gateway: Gateway, likeness: Likeness) -> None:
+    gateway.answers = [httpx.Response(204), httpx.Response(204)]
+    assert likeness("persons", "forget", "-g", "staff", "ada", "f1", "--undo").status == 0
+    assert likeness("persons", "forget", "-g", "staff", "ada", "f1").status == 0
+    first, second = (request.url for request in gateway.asked)
+    assert first.path == second.path == "/v1/galleries/staff/persons/ada/faces/f1"
+    assert (first.query, second.query) == (b"undo=true", b"")
 
 
 def test_a_folder_of_people_that_is_not_there_is_named(gateway: Gateway, likeness: Likeness) -> None:
