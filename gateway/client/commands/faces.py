@@ -6,11 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from gateway.client.commands import output
+from gateway.client.commands import marking, output
+from gateway.client.commands.each_photo import EachPhoto
 from gateway.client.commands.session import GalleryOption, Session, online
 from gateway.client.options import ComparisonOptions, RecognitionOptions, VerificationOptions
 
-Photos = Annotated[list[Path], typer.Argument(metavar="PHOTO...", exists=True, dir_okay=False)]
+Photos = Annotated[list[Path], typer.Argument(metavar="PHOTO...")]
+Frames = Annotated[list[Path], typer.Argument(metavar="PHOTO...", exists=True, dir_okay=False)]
 Claim = Annotated[list[str], typer.Argument(metavar="[PERSON] PHOTO...")]
 Policy = Annotated[str | None, typer.Option(help="threshold policy, such as verify-fmr-1e-5; default: the gallery's")]
 Liveness = Annotated[str | None, typer.Option(help="none | report | passive | active")]
@@ -20,6 +22,10 @@ Thorough = Annotated[bool, typer.Option("--thorough", help="also small faces bes
 FaceNumber = Annotated[int | None, typer.Option(help="which face is meant, from 0, the largest first")]
 Place = Annotated[str | None, typer.Option(metavar="X,Y,WIDTH,HEIGHT", help="the same by its place, in pixels")]
 MaxFaces = Annotated[int | None, typer.Option("--max-faces", help="most faces that are looked at; default: 32")]
+
+Draw = Annotated[
+    Path | None, typer.Option("--draw", metavar="FOLDER", help="write copies with the faces framed and numbered here")
+]
 
 NOBODY = "Send a photo that shows the whole face from the front."
 liveness = typer.Typer(help="Answer a challenge before the camera.", no_args_is_help=True)
@@ -32,31 +38,41 @@ def register(app: typer.Typer) -> None:
 
 
 @online
-def detect(session: Session, photos: Photos, thorough: Thorough = False, max_faces: MaxFaces = None) -> None:
-    """Show the faces of photos, how good they are and what would make them better."""
-    found: list[dict[str, Any]] = [
-        {"photo": str(photo), **session.client.faces.detect(photo, thorough=thorough, max_faces=max_faces).result}
-        for photo in photos
-    ]
+def detect(
+    session: Session, photos: Photos, thorough: Thorough = False, max_faces: MaxFaces = None, folder: Draw = None
+) -> None:
+    """Show the faces of photos, how good they are and what would make them better.
+
+    A file that is none is named, the others go on, and the exit status is 1.
+    """
+    each = EachPhoto(session)
+    detected = each.ask(
+        photos, lambda photo: session.client.faces.detect(photo, thorough=thorough, max_faces=max_faces)
+    )
+    found: list[tuple[Path, Mapping[str, Any]]] = [(photo, job.result) for photo, job in detected]
+    for photo, one in found if folder else ():
+        marking.draw(photo, [face["box"] for face in one["faces"]], folder or Path())
     if session.as_json:
-        output.write_json(found)
+        output.write_json([_detected(document) for document in each.documents])
+        each.end(no=False)
         return
     rows = [
-        {"photo": Path(one["photo"]).name, "number": number, **face}
-        for one in found
+        {"photo": photo.name, "number": number, **face}
+        for photo, one in found
         for number, face in enumerate(one["faces"] or [{"advice": NOBODY}])
     ]
     columns: dict[str, output.Column] = {
         "photo": "photo",
         "number": lambda face: face["number"] if "box" in face else "",
-        "face": lambda face: where(face["box"]) if "box" in face else "none",
+        "face": lambda face: marking.where(face["box"]) if "box" in face else "none",
         "quality": lambda face: f"{face['quality']['score']:.2f}" if "quality" in face else "",
         "yaw": lambda face: f"{face['yaw']:.0f}°" if "yaw" in face else "",
         "advice": "advice",
     }
     output.write_table(rows, columns)
-    for one in found:
-        _note_more(Path(one["photo"]).name, one)
+    for photo, one in found:
+        _note_more(photo.name, one)
+    each.end(no=False)
 
 
 @online
@@ -112,32 +128,38 @@ def recognise(  # noqa: PLR0913, PLR0917 - its arguments are the command's optio
     ] = False,
     liveness: Liveness = None,
     device: Device = None,
+    folder: Draw = None,
 ) -> None:
-    """Who is this? Every face of each photo gets its own answer.
+    """Who is this? Every face of each photo gets its own answer; of several it is said which one it is of.
 
-    Exits with 3 when a photo shows nobody of the gallery, or nobody who may pass.
+    Exits with 3 when a photo shows nobody of the gallery, or nobody who may pass. A file that is no photo is named, the
+    others go on, and the exit status is 1.
 
     Example: likeness recognise --gallery staff door.jpg --json
     """
     options: RecognitionOptions = _given(
         policy=policy, liveness=liveness, device=device, thorough=thorough or None, max_faces=max_faces, top_k=1
     )  # type: ignore[assignment] # the names are those
-    documents, strangers = [], False
-    for name, sent in [(_names(photos), photos)] if frames else [(photo.name, photo) for photo in photos]:
-        job = session.client.faces.recognise(gallery, sent, **options)
-        documents.append({"photo": name if frames else str(sent), **job.document})
+    each, strangers = EachPhoto(session), False
+    asked: list[Path] = [Path(_names(photos))] if frames else photos
+    recognised = each.ask(
+        asked, lambda photo: session.client.faces.recognise(gallery, photos if frames else photo, **options)
+    )
+    for photo, job in recognised:
         result = job.result
         faces = result["faces"]
         strangers |= not any(one["verdict"] == "recognised" and one.get("decision") != "denied" for one in faces)
+        if folder and not frames:
+            marking.draw(photo, [face["box"] for face in faces], folder)
         if not session.as_json:
-            for line in [_verdict(face) for face in faces] or [_verdict(result)]:
-                output.say(f"{name}: {line}")
+            for line in _lines(faces) or [_verdict(result)]:
+                output.say(f"{photo if frames else photo.name}: {line}")
             for file, one in zip(photos, result.get("frames") or (), strict=False):
                 output.say(f"  {file.name}: {_verdict(one)}")
-            _note_more(name, result)
+            _note_more(photo.name, result)
     if session.as_json:
-        output.write_json(documents)
-    session.no(strangers)
+        output.write_json(each.documents)
+    each.end(no=strangers)
 
 
 @online
@@ -175,7 +197,7 @@ def start_liveness(session: Session, gallery: GalleryOption) -> None:
 @liveness.command("answer")
 @online
 def answer_liveness(
-    session: Session, liveness_session: Annotated[str, typer.Argument(metavar="SESSION")], frames: Photos
+    session: Session, liveness_session: Annotated[str, typer.Argument(metavar="SESSION")], frames: Frames
 ) -> None:
     """Send the frames of a camera, in order. Exits with 3 unless they pass."""
     job = session.client.faces.answer_liveness(liveness_session, frames)
@@ -186,6 +208,19 @@ def answer_liveness(
 
 def _given(**options: object) -> dict[str, object]:
     return {name: value for name, value in options.items() if value is not None}
+
+
+def _lines(faces: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The verdict of each face; of several with which one it is."""
+    if len(faces) == 1:
+        return [_verdict(faces[0])]
+    told = zip(marking.labels([face["box"] for face in faces]), map(_verdict, faces), strict=True)
+    return [f"{label}: {verdict}" for label, verdict in told]
+
+
+def _detected(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The faces beside the photo, not those of a job."""
+    return {"photo": document["photo"], **(document.get("result") or {"error": document["error"]})}
 
 
 def _verdict(result: Mapping[str, Any]) -> str:
@@ -210,9 +245,9 @@ def _whom(result: Mapping[str, Any]) -> str | None:
 
 def _details(result: Mapping[str, Any], faces: str = "faces") -> list[str]:
     """Lines below a verdict: the faces to choose from, and warnings."""
-    of_photo = faces.replace("faces", "")
+    option = f"--face{faces.removeprefix('faces').replace('_', '-')}"
     choices = [
-        f"  --face{of_photo.replace('_', '-')} {number}: {where(face['box'])}, quality {face['quality']['score']:.2f}"
+        f"  {option} {number}: {marking.where(face['box'])}, quality {face['quality']['score']:.2f}"
         for number, face in enumerate(result.get(faces) or ())
     ]
     return [*choices, *(f"  {warning['code']}: {warning['detail']}" for warning in result.get("warnings") or ())]
@@ -237,7 +272,3 @@ def _files(named: Sequence[str]) -> list[Path]:
     if absent := next((file for file in files if not file.is_file()), None):
         raise typer.BadParameter(f"There is no file {absent}.")
     return files
-
-
-def where(box: Mapping[str, Any]) -> str:
-    return f"{box['width']:.0f} x {box['height']:.0f} at {box['x']:.0f}, {box['y']:.0f}"

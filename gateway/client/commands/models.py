@@ -134,7 +134,14 @@ def _refusal(session: Session, gallery: str, migration_id: str, photo: PersonPho
     """Why the photo was not taken, None when it was."""
     try:
         result = session.client.migrations.reembed(gallery, migration_id, photo.person, photo.path).result
-    except (Conflict, InvalidRequest, JobFailed, JobNotFinished, NotFound) as error:  # others are of all photos
+    except (
+        Conflict,
+        InvalidRequest,
+        JobFailed,
+        JobNotFinished,
+        NotFound,
+        OSError,
+    ) as error:  # others are of all photos
         return str(error)
     return None if result["verdict"] in TAKEN else f"{result['verdict']}: {result['reason']}"
 

@@ -11,7 +11,9 @@ from typing import Annotated, Any, cast
 import typer
 
 from gateway.client.commands import batches, folders, output
-from gateway.client.commands.faces import FaceNumber, Place, where
+from gateway.client.commands.each_photo import EachPhoto
+from gateway.client.commands.faces import FaceNumber, Place
+from gateway.client.commands.marking import where
 from gateway.client.commands.session import GalleryOption, Session, online
 from gateway.client.documents import Face
 from gateway.client.options import EnrolmentOptions, PersonFields
@@ -80,11 +82,11 @@ def enrol(  # noqa: PLR0913, PLR0917 - its arguments are the command's options
         raise InvalidField(f"{person} is a photo: name the person before it.")
     given = {"device": device, "label": label, "conflicts": conflicts, "override": override, "face": face, "box": box}
     options = cast("EnrolmentOptions", {name: value for name, value in given.items() if value not in {None, ""}})
-    documents, refused = [], False
-    for photo in map(Path, photos):
-        job = session.client.faces.enrol(gallery, person, photo, **options)
+    each, refused = EachPhoto(session), False
+    for photo, job in each.ask(
+        map(Path, photos), lambda photo: session.client.faces.enrol(gallery, person, photo, **options)
+    ):
         result = job.result
-        documents.append({"photo": str(photo), **job.document})
         refused |= result["verdict"] not in TAKEN
         if not session.as_json:
             output.say(f"{photo.name}: {', '.join(filter(None, (result['verdict'], person, result['reason'])))}")
@@ -94,8 +96,8 @@ def enrol(  # noqa: PLR0913, PLR0917 - its arguments are the command's options
                 whom = f" ({warning['person']})" if warning.get("person") else ""
                 output.say(f"  {warning['code']}{whom}: {warning['detail']}")
     if session.as_json:
-        output.write_json(documents)
-    session.no(refused)
+        output.write_json(each.documents)
+    each.end(no=refused)
 
 
 def _send_many(
