@@ -47,7 +47,7 @@ def joined(parts: Parts) -> str:
 def shown_name(parts: Parts) -> str:
     """In one line, and in characters that any report can hold: others, and bytes that are no text, as escapes."""
     escaped = (one if one.isprintable() else one.encode("unicode_escape").decode() for one in joined(parts))
-    return "".join(escaped)[-LONGEST:]
+    return "".join(escaped)[-LONGEST:].lstrip("/")
 
 
 def is_litter(parts: Parts) -> bool:

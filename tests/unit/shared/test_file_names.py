@@ -32,6 +32,7 @@ def test_a_name_is_cleaned(name: str, cleaned: str) -> None:
 def test_a_shown_name_is_one_line_of_bounded_length() -> None:
     assert shown_name(("a\nb", "\udcff\u202e.jpg")) == r"a\nb/\udcff\u202e.jpg"
     assert len(shown_name(("x" * 999 + ".jpg",))) == 255
+    assert shown_name(("folder", "x" * 254)) == "x" * 254, "what is cut off leaves no root"
 
 
 @pytest.mark.parametrize(
