@@ -5,7 +5,6 @@ Pillow's registry of formats is not asked, so that nothing which another package
 
 import io
 from collections.abc import Callable
-from functools import cache
 
 from PIL import Image
 from PIL.AvifImagePlugin import AvifImageFile
@@ -19,6 +18,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 from shared.errors import CorruptImage, EmptyImage, ImageTooLarge, UnsupportedImage
 from shared.images import gif, jpeg, png
 from shared.images.formats import ACCEPTED, Format, brands, describe, identify
+from shared.images.heic import HeicImageFile
 from shared.images.isobmff import AV1, HEVC, Container
 from shared.images.limits import ImageLimits
 
@@ -61,9 +61,8 @@ def open_image(data: bytes, limits: ImageLimits) -> tuple[ImageFile, Format]:
 
 def open_as(kind: Format, data: bytes) -> ImageFile:
     """By the decoder of that format. Raises CorruptImage."""
-    opener = _heif_opener() if kind is Format.HEIC else _OPENERS[kind]
     try:
-        return opener(io.BytesIO(data))
+        return _OPENERS[kind](io.BytesIO(data))
     except Exception as error:  # noqa: BLE001 - Pillow's parsers raise many types on hostile headers
         told = f"{type(error).__name__}: {error}"[:200]
         raise CorruptImage(f"The header of the {kind} file cannot be read ({told}). Send the whole file.") from None
@@ -117,18 +116,8 @@ _OPENERS: dict[Format, Callable[[io.BytesIO], ImageFile]] = {
     Format.JPEG: JpegImageFile,
     Format.PNG: PngImageFile,
     Format.WEBP: WebPImageFile,
+    Format.HEIC: HeicImageFile,
     Format.AVIF: AvifImageFile,
     Format.GIF: GifImageFile,
     Format.BMP: BmpImageFile,
 }
-
-
-@cache
-def _heif_opener() -> Callable[[io.BytesIO], ImageFile]:
-    """Load libheif with the first file that needs it; of what lies beside a picture nothing is opened."""
-    from pi_heif import options
-    from pi_heif.as_plugin import HeifImageFile
-
-    options.THUMBNAILS = options.DEPTH_IMAGES = options.AUX_IMAGES = False
-    opener: Callable[[io.BytesIO], ImageFile] = HeifImageFile
-    return opener

@@ -53,6 +53,8 @@ def main() -> None:
     ramp = np.tile(np.linspace(0, 65535, 64, dtype=np.uint16), (64, 1))
     deep = pillow_heif.from_bytes("RGB;16", (64, 64), np.dstack([ramp] * 3).tobytes())
     deep.save(HERE / "ten-bits.heic", quality=90, chroma=444)
+    gray = pillow_heif.from_bytes("I;16", (64, 64), ramp.tobytes())
+    gray.save(HERE / "gray-of-ten-bits.heic", quality=90)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import io
 import struct
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -81,9 +82,22 @@ def test_opacity_is_read() -> None:
     assert pixel(found.opaque, 5, 5) == (255, 255, 255)
 
 
-def test_ten_bits_become_eight() -> None:
-    image = images.decode(read("ten-bits"), LIMITS)
+@pytest.mark.parametrize("name", ["ten-bits", "gray-of-ten-bits"])
+def test_ten_bits_become_eight(name: str) -> None:
+    image = images.decode(read(name), LIMITS)
     assert [pixel(image, x, 30) for x in (0, 32, 63)] == [(0, 0, 0), (153, 153, 153), (255, 255, 255)]
+
+
+@pytest.mark.parametrize("name", ["gray", "gray-of-ten-bits", "red-above-blue", "ten-bits"])
+@pytest.mark.parametrize("bits", range(8, 17))
+def test_a_depth_that_is_not_that_of_the_pixels_costs_the_picture_at_most(name: str, bits: int) -> None:
+    """Of gray, pi-heif's own plugin wrote behind the end of the pixels, and the process died."""
+    data = bytearray(read(name))
+    at = data.index(b"hvcC") + 4 + 17  # ISO/IEC 14496-15, 8.3.3.1: bit_depth_luma_minus8, then the same of chroma
+    data[at : at + 2] = bytes((0xF8 | bits - 8 & 7,)) * 2
+    for _ in range(20):
+        with suppress(InvalidImage):
+            assert images.decode(bytes(data), LIMITS).size == (64, 64)
 
 
 def test_a_picture_without_color_is_read() -> None:
