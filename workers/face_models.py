@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from shared.ml.face.alignment import TEMPLATE
 from shared.ml.face.catalogue import CATALOGUE, DEFAULT_MODEL, ModelCard
 from shared.ml.face.detector import Image, Landmarks
 from shared.ml.face.embedder import FaceEmbedder
-from shared.ml.face.model import Aligned, Embeddings, FaceModel
+from shared.ml.face.model import Aligned, Embeddings, FaceModel, Lengths
 from shared.ml.face.models import load_model
 from shared.ml.face.sface import SFace
 from shared.ml.face.training.manifest import Manifest
@@ -35,6 +36,13 @@ log = structlog.get_logger("worker")
 MOST_TRAINED = 8  # models of tenants' own in memory, 40 MB each
 
 Embedding = npt.NDArray[np.float32]  # (dimensions,), unit length
+
+
+class Embedded(NamedTuple):
+    """A face's embedding, and how long the network's vector was (FaceModel.lengths)."""
+
+    embedding: Embedding
+    length: float | None
 
 
 class OnDeviceThread:
@@ -58,6 +66,9 @@ class OnDeviceThread:
     def finish(self, raw: torch.Tensor) -> Embeddings:
         return self._network.finish(raw)
 
+    def lengths(self, raw: torch.Tensor) -> Lengths | None:
+        return self._network.lengths(raw)
+
     def embed(self, faces: Sequence[Aligned]) -> Embeddings:
         return self.finish(self.forward(self.prepare(faces)))
 
@@ -68,7 +79,7 @@ class ServedModel:
 
     network: FaceModel
     card: ModelCard
-    batcher: MicroBatcher[Aligned, Embedding]
+    batcher: MicroBatcher[Aligned, Embedded]
 
     @property
     def identity(self) -> Model:
@@ -142,8 +153,11 @@ class FaceModels:
     def _serve(self, network: FaceModel, card: ModelCard) -> ServedModel:
         threaded = OnDeviceThread(network, self.executor)
 
-        def forward(faces: Sequence[Aligned]) -> Sequence[Embedding]:
-            return list(threaded.embed(faces))
+        def forward(faces: Sequence[Aligned]) -> Sequence[Embedded]:
+            raw = threaded.forward(threaded.prepare(faces))
+            lengths = threaded.lengths(raw)
+            known = [None] * len(faces) if lengths is None else lengths.tolist()
+            return list(map(Embedded, threaded.finish(raw), known))
 
         blank = _blank(network)
         for size in (1, self._settings.batch_size):

@@ -24,7 +24,8 @@ from shared.ml.face.verification import Verdict
 from shared.processors import processors
 from shared.schemas import DetectionResult, FaceBox, FaceChoice, FaceView, Model, Quality
 from shared.storage.store import ObjectStore
-from workers.face_models import Embedding, ServedModel
+from workers.face_models import Embedded, Embedding, ServedModel
+from workers.faces.embedding import FaceToEmbed, embed_reliably
 from workers.models import weights_supply
 from workers.services import Services
 
@@ -85,12 +86,23 @@ class _Photo:
 
 @dataclass(frozen=True, eq=False)
 class _Seen:
-    face: DetectedFace
     aligned: Sequence[Aligned]  # for each model
-    view: FaceView
+    box: FaceBox
+    quality: FaceQuality
     context: Crops
-    refusal: Refusal | None
     others: tuple[FaceBox, ...] = ()
+
+    def with_embeddings(self, found: Sequence[Embedded] | None) -> Face | Refusal:
+        """None: it has not passed, or its embeddings cannot be relied on."""
+        if found is None:
+            judged = quality.unreliable(self.quality) if self.quality.passed else self.quality
+            return Refusal(Verdict.LOW_QUALITY, _advice(judged), self._view(judged))
+        view = self._view(quality.with_length(self.quality, found[0].length))
+        embeddings = tuple(one.embedding for one in found)
+        return Face(view, embeddings, self.context, self.aligned[0][0], self.others)
+
+    def _view(self, judged: FaceQuality) -> FaceView:
+        return FaceView(box=self.box, quality=_quality(judged))
 
 
 class FaceReader:
@@ -195,9 +207,7 @@ class FaceReader:
         image = photo.pixels
         aligned = [model.network.align(image, face.landmarks) for model in models]
         measured = quality.assess(face, aligned[0][0], frame=(image.shape[0], image.shape[1]))
-        view = FaceView(box=photo.box(face), quality=_quality(measured))
-        refusal = None if measured.passed else Refusal(Verdict.LOW_QUALITY, _advice(measured), view)
-        return _Seen(face, aligned, view, crops(image, face.box), refusal)
+        return _Seen(aligned, photo.box(face), measured, crops(image, face.box))
 
     def _refined(self, image: Pixels, face: DetectedFace) -> DetectedFace:
         return refine(self.detector.look, image, face)
@@ -255,19 +265,11 @@ def _advice(measured: FaceQuality) -> str:
 
 
 def _embed(seen: Sequence[_Seen | Refusal], models: Sequence[ServedModel]) -> list[Face | Refusal]:
-    """Embeddings for those that pass, all asked for before the first is awaited."""
-    asked = {
-        index: [model.batcher.submit(aligned) for model, aligned in zip(models, one.aligned, strict=True)]
-        for index, one in enumerate(seen)
-        if isinstance(one, _Seen) and one.refusal is None
-    }
-
-    def answer(index: int, one: _Seen | Refusal) -> Face | Refusal:
-        if isinstance(one, Refusal):
-            return one
-        if one.refusal:
-            return one.refusal
-        embeddings = tuple(each.result() for each in asked[index])
-        return Face(one.view, embeddings, one.context, one.aligned[0][0], one.others)
-
-    return [answer(index, one) for index, one in enumerate(seen)]
+    """Embeddings for those that pass."""
+    passed = {number: one for number, one in enumerate(seen) if isinstance(one, _Seen) and one.quality.passed}
+    faces = [FaceToEmbed(one.aligned, one.quality.texture) for one in passed.values()]
+    embedded = dict(zip(passed, embed_reliably(faces, models), strict=True))
+    return [
+        one if isinstance(one, Refusal) else one.with_embeddings(embedded.get(number))
+        for number, one in enumerate(seen)
+    ]

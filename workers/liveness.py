@@ -199,7 +199,9 @@ class LivenessChecker:
             digest = hashlib.sha256(image.tobytes()).hexdigest()
             asked.append((face, digest, model.batcher.submit(model.network.align(image, face.landmarks))))
             held.report(Progress(done=index + 1, total=len(keys), stage="frames"))
-        seen = [Observation(face.box, face.landmarks, future.result(), digest) for face, digest, future in asked]
+        seen = [
+            Observation(face.box, face.landmarks, future.result().embedding, digest) for face, digest, future in asked
+        ]
         return seen, views, None
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from tests.accuracy import ablation, detection, liveness, occlusion, subjects, training
+from tests.accuracy import ablation, detection, liveness, occlusion, spoilt, subjects, training
 from tests.pages import Page, choose
 
 ROOT = Path(__file__).parents[2]
@@ -17,6 +17,7 @@ SECTIONS: Mapping[str, Callable[[Path], str]] = {
     "detection": detection.section,
     "occlusion": occlusion.section,
     "subjects": subjects.section,
+    "spoilt": spoilt.section,
     "liveness": liveness.section,
     "training": training.section,
 }

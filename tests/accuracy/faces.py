@@ -74,7 +74,7 @@ def read(data: Path, models: Models) -> Faces:
     names, labels = np.unique([path.parent.name for path in paths], return_inverse=True)
     odd = np.array([int(sha256(name.encode()).hexdigest(), 16) % 2 == 1 for name in names])
     plain, refined = _Collector(models), _Collector(models)
-    for number, image in enumerate(_images(paths), 1):
+    for number, image in enumerate(read_images(paths), 1):
         face = models.central_face(image)
         plain.add(image, face)
         refined.add(image, refine(models.detector.look, image, face))
@@ -83,7 +83,8 @@ def read(data: Path, models: Models) -> Faces:
     return Faces(labels.astype(np.int64), odd[labels], plain.done(), refined.done())
 
 
-def _images(paths: list[Path]) -> Iterator[Image]:
+def read_images(paths: list[Path]) -> Iterator[Image]:
+    """(H, W, 3) uint8 RGB each."""
     for path in paths:
         bgr = cv2.imread(str(path))
         if bgr is None:

@@ -18,8 +18,8 @@ _CPU_BATCH = 8
 class Branch:
     """`network` maps (N, 3, size, size) RGB in [0, 255] to (N, D).
 
-    A `mirrored` branch sees every face as it is and mirrored, and gives the sum of the two unit vectors: what
-    differs between them is no property of the person.
+    A `mirrored` branch sees every face as it is and mirrored, and gives the sum of the two unit vectors, for what
+    differs between them is no property of the person, at the mean of the two vectors' lengths.
     """
 
     def __init__(
@@ -62,4 +62,6 @@ class Branch:
             return result
         both: torch.Tensor = self._network(torch.cat([pixels, pixels.flip(3)]))  # (2 N, D)
         one, other = functional.normalize(both.float(), dim=1).chunk(2)
-        return one + other
+        lengths = both.float().norm(dim=1).unflatten(0, (2, -1)).mean(dim=0)
+        summed: torch.Tensor = functional.normalize(one + other, dim=1) * lengths[:, None]
+        return summed

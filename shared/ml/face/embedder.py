@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from shared.ml.face.branch import Branch
 from shared.ml.face.geometry import Image, Landmarks
-from shared.ml.face.model import Aligned, Embeddings
+from shared.ml.face.model import Aligned, Embeddings, Lengths
 from shared.ml.face.sface import SFace
 from shared.ml.weights import SFACE, Supply, Weights, load
 
@@ -66,3 +66,9 @@ class FaceEmbedder:
         """-> (N, 128) float32 of unit length, in the host's memory."""
         vectors = functional.normalize(raw.float().cpu(), dim=1)
         return np.asarray(vectors.numpy(), dtype=np.float32)
+
+    def lengths(self, raw: torch.Tensor) -> Lengths | None:
+        """-> (N,); None of trained weights."""
+        if self.digest != SFACE.digest:
+            return None
+        return np.asarray(raw.float().norm(dim=1).cpu().numpy(), dtype=np.float32)

@@ -17,7 +17,7 @@ from torch.nn import functional
 from shared.ml.face.branch import Branch
 from shared.ml.face.dlib_resnet import INPUT_SIZE, TEMPLATE, DlibResNet
 from shared.ml.face.geometry import Image, Landmarks
-from shared.ml.face.model import Aligned, Embeddings
+from shared.ml.face.model import Aligned, Embeddings, Lengths
 from shared.ml.face.recipe import ACCURATE, ACCURATE_DIGEST, ACCURATE_DIMENSIONS, DLIB_WEIGHT
 from shared.ml.face.sface import SFace
 from shared.ml.weights import DLIB_RESNET, SFACE, Supply, load
@@ -70,11 +70,16 @@ class FusedEmbedder:
 
     @torch.inference_mode()
     def forward(self, pixels: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """The two tensors of `prepare` -> (N, 256) float32, each network's half of its weight's length."""
-        parts = zip(self._branches, self._weights, pixels, strict=True)
-        return torch.cat([w * functional.normalize(b.forward(p).float(), dim=1) for b, w, p in parts], dim=1)
+        """The two tensors of `prepare` -> (N, 256) float32, the networks' vectors side by side."""
+        parts = zip(self._branches, pixels, strict=True)
+        return torch.cat([branch.forward(crops).float() for branch, crops in parts], dim=1)
 
     def finish(self, raw: torch.Tensor) -> Embeddings:
-        """-> (N, 256) float32 of unit length, in the host's memory."""
-        vectors = functional.normalize(raw.cpu(), dim=1)
-        return np.asarray(vectors.numpy(), dtype=np.float32)
+        """-> (N, 256) float32 of unit length, each network's half of its weight's length, in the host's memory."""
+        halves = zip(self._weights, raw.cpu().chunk(2, dim=1), strict=True)
+        weighted = torch.cat([weight * functional.normalize(half, dim=1) for weight, half in halves], dim=1)
+        return np.asarray(functional.normalize(weighted, dim=1).numpy(), dtype=np.float32)
+
+    def lengths(self, raw: torch.Tensor) -> Lengths:
+        """-> (N,) of SFace's half."""
+        return np.asarray(raw.chunk(2, dim=1)[0].norm(dim=1).cpu().numpy(), dtype=np.float32)

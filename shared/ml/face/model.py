@@ -15,6 +15,8 @@ the (112, 112, 3) crop of shared.ml.face.alignment, which the quality is measure
 
 Embeddings = npt.NDArray[np.float32]  # (N, dimensions), rows of unit length
 
+Lengths = npt.NDArray[np.float32]  # (N,)
+
 
 class FaceModel(Protocol):
     """An embedder, or several fused to one.
@@ -45,6 +47,13 @@ class FaceModel(Protocol):
 
     def finish(self, raw: torch.Tensor) -> Embeddings:
         """In the host's memory: -> (N, dimensions) float32 of unit length."""
+        ...
+
+    def lengths(self, raw: torch.Tensor) -> Lengths | None:
+        """-> (N,): how long SFace's vectors are before they are made units; None where no limits are known for them.
+
+        The length says how much of a face the network saw (shared/ml/face/quality/reliability.py).
+        """
         ...
 
     def embed(self, faces: Sequence[Aligned]) -> Embeddings:

@@ -19,10 +19,14 @@ from shared.ml.face.detector import DetectedFace, FaceDetector, Image
 from shared.ml.face.face_set import FaceSet
 from shared.ml.face.model import Aligned, FaceModel
 from shared.ml.face.people import FileProblem, Photo, PhotoCollection
+from shared.ml.face.quality.reliability import Standing, agrees, smoothed, standing
+from shared.ml.face.quality.texture import measure as texture_of
 from shared.ml.face.refinement import refine
 from shared.ml.face.subjects import PhotoSubject, subject_of
 from shared.ml.face.verification import Verdict
 from shared.processors import processors
+
+Embedding = npt.NDArray[np.float32]  # (dimensions,), unit length
 
 _BATCH = 64  # faces embedded in one go
 _THUMBNAIL_QUALITY = 88  # JPEG; 4 KB a face
@@ -50,19 +54,21 @@ class PhotoReader:
         `progress` gets (photos done, photos). Memory holds the photos that are being looked at and the crops
         of one batch, never the collection.
         """
-        found: list[tuple[Photo, bytes]] = []
-        batches: list[npt.NDArray[np.float32]] = []
+        found: list[tuple[Photo, bytes, Embedding]] = []
         problems = list(collection.problems)
-        waiting: list[Aligned] = []
+        waiting: list[tuple[Photo, Aligned]] = []
         total = len(collection.photos)
         for done, (photo, looked) in enumerate(self.look_at_all(collection.photos), 1):
             if isinstance(looked, str):
                 problems.append(FileProblem(photo.name, looked))
             else:
-                found.append((photo, _thumbnail(looked[0])))
-                waiting.append(looked)
+                waiting.append((photo, looked))
             if len(waiting) == _BATCH or (waiting and done == total):
-                batches.append(self.model.embed(waiting))
+                for (source, crops), made in zip(waiting, self._embed([one for _, one in waiting]), strict=True):
+                    if isinstance(made, str):
+                        problems.append(FileProblem(source.name, made))
+                    else:
+                        found.append((source, _thumbnail(crops[0]), made))
                 waiting = []
             if progress:
                 progress(done, total)
@@ -70,12 +76,31 @@ class PhotoReader:
         return FaceSet(
             model_name=self.model.name,
             model_digest=self.model.digest,
-            names=tuple(photo.name for photo, _ in found),
-            people=tuple(photo.person for photo, _ in found),
-            embeddings=np.concatenate([empty, *batches]),
-            thumbnails=tuple(thumbnail for _, thumbnail in found),
+            names=tuple(photo.name for photo, _, _ in found),
+            people=tuple(photo.person for photo, _, _ in found),
+            embeddings=np.stack([made for _, _, made in found]) if found else empty,
+            thumbnails=tuple(thumbnail for _, thumbnail, _ in found),
             problems=tuple(problems),
         )
+
+    def _embed(self, faces: Sequence[Aligned]) -> list[Embedding | str]:
+        """The embedding of each, or in one line why it cannot be relied on."""
+        raw = self.model.forward(self.model.prepare(faces))
+        vectors, lengths = self.model.finish(raw), self.model.lengths(raw)
+        if self.rule is FaceRule.CENTRAL:
+            return list(vectors)
+        textures = [texture_of(crops[0]) for crops in faces]
+        known = [None] * len(faces) if lengths is None else lengths.tolist()
+        standings = [standing(texture, length) for texture, length in zip(textures, known, strict=True)]
+        doubted = [number for number, how in enumerate(standings) if how is Standing.DOUBTED]
+        copies = self.model.embed([smoothed(faces[number]) for number in doubted]) if doubted else ()
+        agreed = {n for n, copy in zip(doubted, copies, strict=True) if agrees(vectors[n], copy, textures[n], known[n])}
+        return [
+            vectors[number]
+            if number in agreed or standings[number] is Standing.RELIABLE
+            else f"{Verdict.LOW_QUALITY}: {quality.spoilage(textures[number])}"
+            for number in range(len(faces))
+        ]
 
     def look(self, data: bytes) -> Aligned | str:
         """The aligned crops of the photo's face, or in one line why there is none.

@@ -32,7 +32,7 @@ from shared.settings import JobSettings
 from shared.storage.store import MemoryStore
 from tests.unit.shared.ml.face.liveness.motion import ME, YOU, film, path, slanted
 from workers.batching import MicroBatcher
-from workers.face_models import Embedding, ServedModel
+from workers.face_models import Embedded, Embedding, ServedModel
 from workers.face_reader import FaceReader
 from workers.liveness import LivenessChecker, LivenessGuard
 from workers.runner import Held
@@ -77,16 +77,17 @@ def detector(weights_dir: Path) -> FaceDetector:
 @pytest.fixture(scope="module")
 def models(weights_dir: Path) -> Iterator[OneModel]:
     embedder = FaceEmbedder.from_weights(torch.device("cpu"), cache_dir=weights_dir)
-    known: dict[bytes, Embedding] = {}
+    known: dict[bytes, Embedded] = {}
 
-    def embed(faces: Sequence[tuple[Pixels, ...]]) -> list[Embedding]:
+    def embed(faces: Sequence[tuple[Pixels, ...]]) -> list[Embedded]:
         keys = [crop.tobytes() for (crop,) in faces]
         new = {key: face for key, face in zip(keys, faces, strict=True) if key not in known}
         if new:
-            known.update(zip(new, embedder.embed(list(new.values())), strict=True))
+            made = embedder.embed(list(new.values()))
+            known.update((key, Embedded(one, None)) for key, one in zip(new, made, strict=True))
         return [known[key] for key in keys]
 
-    batcher: MicroBatcher[tuple[Pixels, ...], Embedding] = MicroBatcher(embed, max_size=8, max_wait=0.001)
+    batcher: MicroBatcher[tuple[Pixels, ...], Embedded] = MicroBatcher(embed, max_size=8, max_wait=0.001)
     yield OneModel(ServedModel(embedder, DEFAULT_MODEL, batcher))
     batcher.close()
 

@@ -232,7 +232,7 @@ def test_every_reason_comes_with_advice(reason: Reason) -> None:
 
 
 def test_the_guide_lists_every_reason_with_its_advice() -> None:
-    guide = (Path(__file__).parents[5] / "docs" / "faces.md").read_text()
+    guide = (Path(__file__).parents[6] / "docs" / "faces.md").read_text()
     for reason in Reason:
         assert f"| `{reason.value}` |" in guide
         assert reason.advice in guide

@@ -6,7 +6,7 @@ which the embedding of a photo has a median cosine of 0.47 to that of the sharp 
 all limits.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import cv2
@@ -14,7 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from shared.ml.face.geometry import DetectedFace, Image, Landmarks
-from shared.ml.face.occlusion import visibility
+from shared.ml.face.quality.occlusion import visibility
+from shared.ml.face.quality.reliability import LONGEST, REFUSED, doubt, is_spoilt
+from shared.ml.face.quality.texture import FACE, Texture
+from shared.ml.face.quality.texture import measure as texture_of
 
 
 class Reason(StrEnum):
@@ -28,6 +31,10 @@ class Reason(StrEnum):
     LOW_CONTRAST = "low_contrast"
     OCCLUDED = "occluded"
     CUT_OFF = "cut_off"
+    NOISY = "noisy"
+    COMPRESSED = "compressed"
+    PATTERN = "pattern"
+    UNRELIABLE = "unreliable"
 
     @property
     def advice(self) -> str:
@@ -44,6 +51,10 @@ _ADVICE = {
     Reason.LOW_CONTRAST: "Clean the lens or find clearer light: the face is in haze.",
     Reason.OCCLUDED: "Take off what covers the face: mask, dark glasses, hand or hair.",
     Reason.CUT_OFF: "Move back or to the middle: eyes, nose and mouth must all be in the picture.",
+    Reason.NOISY: "Find more light, or use a better camera: the photo is too grainy to tell people apart.",
+    Reason.COMPRESSED: "Send the original file: compression or a filter has taken the face's detail away.",
+    Reason.PATTERN: "Photograph the person, not a print or a screen: there is a pattern over the face.",
+    Reason.UNRELIABLE: "Take another photo, in even light and without filters: this one does not tell people apart.",
 }
 
 # Width of the detector's box. At 32 pixels the embedding still has a median cosine of 0.94 to that of the
@@ -79,6 +90,16 @@ _WHITE = 250.0
 _DARK, _BRIGHT = 64.0, 192.0
 _REFUSED = 0.49  # the most that `overall` is for a photo that is refused, also where no measure grades the reason
 
+# What a spoilt photo is called (texture.py). LFW's largest: 2 grey levels of noise, under ISO noise of 10 levels 4.5.
+_PATTERN_NOISE = 30.0  # a print in one color; a camera at its worst makes 25
+_PATTERN_REGULARITY = 2.4  # 250 times the power of other frequencies of its ring; LFW's 98 % quantile is 50 times
+_NOISE = 4.0
+_FLATNESS = 0.015
+_TONES = 5.5  # bits
+_HARSH = 45.0  # grey levels of contrast: glare has few tones too, but no black beside the white
+_ODD_NOISE = 10.0  # more than the sharpest portrait's stubble and hair under noise of 10 grey levels
+_FULL_DOUBT = -5.0  # the median of good photos: full marks
+
 # The detector's confidence in a face that lies wholly in the picture. 99.9 % of LFW reach it; of faces covered on
 # one side, 3 of 4 do not. It says little of masks and nothing of dark glasses: occlusion.py is for those.
 MIN_SCORE = 0.88
@@ -97,6 +118,7 @@ class FaceQuality:
     brightness: float  # mean of the face's luma in [0, 255]
     white: float  # part of the face that is overexposed, in [0, 1]
     visibility: float  # of eyes and mouth; 1 is the least that is accepted (occlusion.py)
+    texture: Texture
     score: float  # the detector's confidence
     overall: float
     reasons: tuple[Reason, ...]
@@ -115,9 +137,10 @@ def assess(face: DetectedFace, crop: Image, *, frame: tuple[int, int]) -> FaceQu
     luma = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)  # (112, 112) in [0, 255]
     yaw, pitch, roll = head_pose(face.landmarks)
     # a head that lies has a box that lies: its shorter side is the width whichever way up it is
-    width, contrast = min(face.box[2:]), float(luma[_FACE].std())
-    brightness, white = float(luma[_FACE].mean()), float((luma[_FACE] >= _WHITE).mean())
+    width, contrast = min(face.box[2:]), float(luma[FACE].std())
+    brightness, white = float(luma[FACE].mean()), float((luma[FACE] >= _WHITE).mean())
     sharpness, visible = _sharpness(luma), visibility(luma, contrast)
+    texture = texture_of(crop)
     flat = contrast < MIN_CONTRAST
     failed = {
         Reason.TOO_SMALL: width < MIN_WIDTH,
@@ -129,6 +152,11 @@ def assess(face: DetectedFace, crop: Image, *, frame: tuple[int, int]) -> FaceQu
         Reason.CUT_OFF: not _inside(face.landmarks, frame),
     }
     covered = visible < 1 or (face.score < MIN_SCORE and _inside(_corners(face), frame))
+    # what is blurred, dark or in haze has flat parts too, and other advice; where the texture is not a photo's, lights
+    # and edges are not the face's
+    odd = is_spoilt(texture) or ((covered or failed[Reason.TOO_BRIGHT]) and _is_odd(texture, contrast))
+    if odd and not flat and not any(failed[reason] for reason in _FLATTENING):
+        failed |= {Reason.TOO_BRIGHT: False, spoilage(texture): True}
     # only of a photo that is good enough to tell: blur, darkness and distance hide a mouth as well
     failed[Reason.OCCLUDED] = covered and not any(failed.values())
     return FaceQuality(
@@ -141,6 +169,7 @@ def assess(face: DetectedFace, crop: Image, *, frame: tuple[int, int]) -> FaceQu
         brightness=brightness,
         white=white,
         visibility=visible,
+        texture=texture,
         score=face.score,
         overall=min(
             _grade(width, MIN_WIDTH, full=_FULL_WIDTH),
@@ -151,10 +180,44 @@ def assess(face: DetectedFace, crop: Image, *, frame: tuple[int, int]) -> FaceQu
             _grade(brightness, MIN_BRIGHTNESS, full=60.0),
             _grade(white, MAX_WHITE, full=0.05),
             _grade(visible, 1.0, full=1.5),
+            _grade(doubt(texture, LONGEST), REFUSED, full=_FULL_DOUBT),
             _REFUSED if any(failed.values()) else face.score,
         ),
-        reasons=tuple(reason for reason in Reason if failed[reason]),
+        reasons=tuple(reason for reason in Reason if failed.get(reason)),
     )
+
+
+_FLATTENING = (Reason.BLURRED, Reason.TOO_DARK)
+
+
+def spoilage(texture: Texture) -> Reason:
+    """What to call a photo whose embedding cannot be relied on: by what stands out, for that is what advice needs."""
+    if texture.regularity > _PATTERN_REGULARITY or texture.noise > _PATTERN_NOISE:
+        return Reason.PATTERN
+    if texture.noise > _NOISE:
+        return Reason.NOISY
+    few = texture.flatness > _FLATNESS or texture.tones < _TONES
+    return Reason.COMPRESSED if few else Reason.UNRELIABLE
+
+
+def _is_odd(texture: Texture, contrast: float) -> bool:
+    """Whether this is no texture of a face, however covered or lit it may be."""
+    few = texture.tones < _TONES and contrast > _HARSH
+    return few or texture.noise > _ODD_NOISE or texture.regularity > _PATTERN_REGULARITY
+
+
+def with_length(quality: FaceQuality, length: float | None) -> FaceQuality:
+    """The quality once it is known how long the network's vector is (reliability.py)."""
+    if length is None:
+        return quality
+    graded = _grade(doubt(quality.texture, length), REFUSED, full=_FULL_DOUBT)
+    return replace(quality, overall=min(quality.overall, graded))
+
+
+def unreliable(quality: FaceQuality) -> FaceQuality:
+    """The quality of a face whose embedding cannot be relied on."""
+    reasons = (*quality.reasons, spoilage(quality.texture))
+    return replace(quality, overall=min(quality.overall, _REFUSED), reasons=reasons)
 
 
 def _inside(points: npt.NDArray[np.float32], frame: tuple[int, int]) -> bool:
@@ -172,11 +235,6 @@ def _grade(value: float, limit: float, *, full: float) -> float:
     return float(np.clip(0.5 + 0.5 * (value - limit) / (full - limit), 0.0, 1.0))
 
 
-# The ellipse of the aligned crop that holds the features: hair and background have detail of their own.
-_ROWS, _COLUMNS = np.mgrid[0:112, 0:112]
-_FACE = ((_COLUMNS - 56) / 30) ** 2 + ((_ROWS - 70) / 36) ** 2 <= 1
-
-
 def _sharpness(luma: npt.NDArray[np.float32]) -> float:
     """How much fine detail the aligned face has beside its coarse detail, in parts of the least accepted.
 
@@ -187,7 +245,7 @@ def _sharpness(luma: npt.NDArray[np.float32]) -> float:
     """
     fine = _blur(luma, 1.5) - _blur(luma, 3)
     coarse = _blur(luma, 4) - _blur(luma, 8)
-    detail = np.mean(fine[_FACE] ** 2) / max(float(np.mean(coarse[_FACE] ** 2)), _TINY)
+    detail = np.mean(fine[FACE] ** 2) / max(float(np.mean(coarse[FACE] ** 2)), _TINY)
     # The structure tensor's smaller eigenvalue is the gradient energy in the direction that has the least of
     # it.
     weakest = float(np.linalg.eigvalsh(_structure(fine)).min())
@@ -204,7 +262,7 @@ def _blur(luma: npt.NDArray[np.float32], sigma: float) -> npt.NDArray[np.float32
 
 def _structure(band: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
     """The mean (2, 2) structure tensor over the face."""
-    gradients = np.stack([np.gradient(band, axis=axis)[_FACE] for axis in (1, 0)]).astype(np.float64)
+    gradients = np.stack([np.gradient(band, axis=axis)[FACE] for axis in (1, 0)]).astype(np.float64)
     return np.asarray(gradients @ gradients.T / gradients.shape[1])
 
 

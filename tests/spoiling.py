@@ -1,0 +1,232 @@
+"""Ways to spoil a photo, each in three strengths: for the limits of the quality check, its tests and their proof.
+
+What the limits were fitted on is CHOSEN_ON; UNSEEN was looked at afterwards only.
+"""
+
+import io
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageFilter
+
+Pixels = npt.NDArray[np.uint8]  # (H, W, 3) RGB
+Values = npt.NDArray[np.float64]
+Spoil = Callable[[Pixels, float, np.random.Generator], Pixels]
+
+
+def _rounded(values: Values) -> Pixels:
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+
+def _gray(values: Values) -> Pixels:
+    """(H, W) in [0, 255]."""
+    return _rounded(np.repeat(values[..., None], 3, axis=2).astype(np.float64))
+
+
+def _coded(photo: Pixels, kind: str, **options: Any) -> Pixels:
+    file = io.BytesIO()
+    Image.fromarray(photo).save(file, kind, **options)
+    return np.asarray(Image.open(file).convert("RGB"))
+
+
+def _resized(photo: Pixels, factor: float, how: Image.Resampling) -> Image.Image:
+    height, width = photo.shape[:2]
+    return Image.fromarray(photo).resize((max(1, round(width * factor)), max(1, round(height * factor))), how)
+
+
+def _back(picture: Image.Image, photo: Pixels, how: Image.Resampling) -> Pixels:
+    return np.asarray(picture.convert("RGB").resize((photo.shape[1], photo.shape[0]), how))
+
+
+def _places(photo: Pixels) -> tuple[Values, Values]:
+    y, x = np.mgrid[0 : photo.shape[0], 0 : photo.shape[1]].astype(np.float64)
+    return x, y
+
+
+def noise(photo: Pixels, sigma: float, random: np.random.Generator) -> Pixels:
+    """Of each color by itself; `sigma` in grey levels."""
+    return _rounded(photo + random.normal(0, sigma, photo.shape))
+
+
+def night(photo: Pixels, gain: float, random: np.random.Generator) -> Pixels:
+    """So much less light, and so much gain: the noise of few photons and of reading them out, then JPEG."""
+    photons = random.poisson(photo / gain) + random.normal(0, 2, photo.shape)
+    return jpeg(_rounded(np.rint(np.clip(photons, 0, 255)) * gain), 60, random)
+
+
+def jpeg(photo: Pixels, quality: float, _: np.random.Generator) -> Pixels:
+    return _coded(photo, "JPEG", quality=int(quality))
+
+
+def webp(photo: Pixels, quality: float, _: np.random.Generator) -> Pixels:
+    return _coded(photo, "WEBP", quality=int(quality))
+
+
+def one_bit(photo: Pixels, dots: float, _: np.random.Generator) -> Pixels:
+    """A print in black dots, spread by error diffusion; so many for each pixel."""
+    fine = _resized(photo, dots, Image.Resampling.BICUBIC).convert("L").convert("1").convert("L")
+    return _back(fine, photo, Image.Resampling.BOX)
+
+
+def halftone(photo: Pixels, cell: float, _: np.random.Generator) -> Pixels:
+    """Black dots that grow, `cell` pixels apart, at 45 degrees."""
+    x, y = _places(photo)
+    along, across = (2 * np.pi / cell * (x + sign * y) / 2**0.5 for sign in (1, -1))
+    return _gray(255.0 * (photo.mean(axis=2) / 255 > (np.cos(along) + np.cos(across)) / 4 + 0.5))
+
+
+def dithered(photo: Pixels, doublings: float, _: np.random.Generator) -> Pixels:
+    """Eight colors by an ordered (Bayer) dither."""
+    matrix: Values = np.zeros((1, 1))
+    for _step in range(int(doublings)):
+        matrix = np.block([[4 * matrix, 4 * matrix + 2], [4 * matrix + 3, 4 * matrix + 1]])
+    height, width = photo.shape[:2]
+    limits = np.tile((matrix + 0.5) / matrix.size, (height // len(matrix) + 1, width // len(matrix) + 1))
+    return _rounded(np.where(photo / 255 > limits[:height, :width, None], 255.0, 0.0))
+
+
+def screen(photo: Pixels, depth: float, _: np.random.Generator) -> Pixels:
+    """A photo of a display: stripes of red, green and blue, dark rows between, seen by another grid."""
+    stripes = np.full((3, 3, 3), 1.0 - depth)
+    for color in range(3):
+        stripes[:2, color, color] = 1
+    stripes[2] *= 0.5
+    height, width = photo.shape[:2]
+    shown = np.kron(photo, np.ones((3, 3, 1))) * np.tile(stripes, (height, width, 1)) * 1.6
+    seen = cv2.resize(shown, None, fx=1 / (2.3 + 0.16 * depth), fy=1 / (2.3 + 0.16 * depth))
+    return _rounded(np.asarray(cv2.resize(seen, (width, height)), np.float64))
+
+
+def mosaic(photo: Pixels, side: float, _: np.random.Generator) -> Pixels:
+    """Squares of one color."""
+    return _back(_resized(photo, 1 / side, Image.Resampling.BOX), photo, Image.Resampling.NEAREST)
+
+
+def posterized(photo: Pixels, levels: float, _: np.random.Generator) -> Pixels:
+    """So many levels of each color."""
+    step = 255 / (levels - 1)
+    return _rounded(np.rint(photo / step) * step)
+
+
+def palette(photo: Pixels, colors: float, _: np.random.Generator) -> Pixels:
+    picture = Image.fromarray(photo).quantize(int(colors), dither=Image.Dither.NONE)
+    return np.asarray(picture.convert("RGB"))
+
+
+def sharpened(photo: Pixels, strength: float, _: np.random.Generator) -> Pixels:
+    return np.asarray(Image.fromarray(photo).filter(ImageFilter.UnsharpMask(2, int(100 * strength), 0)))
+
+
+def impulses(photo: Pixels, part: float, random: np.random.Generator) -> Pixels:
+    """Salt and pepper."""
+    drawn = random.random(photo.shape[:2])[..., None]
+    return np.where(drawn < part / 2, 0, np.where(drawn > 1 - part / 2, 255, photo)).astype(np.uint8)
+
+
+# --- nothing was chosen on these ---
+
+
+def speckle(photo: Pixels, sigma: float, random: np.random.Generator) -> Pixels:
+    """Noise in proportion to the light."""
+    return _rounded(photo * (1 + random.normal(0, sigma, photo.shape)))
+
+
+def film_grain(photo: Pixels, sigma: float, random: np.random.Generator) -> Pixels:
+    """Noise whose neighbours are alike."""
+    grain = cv2.GaussianBlur(random.normal(0, 1, photo.shape[:2]), (0, 0), 1)
+    return _rounded(photo + np.asarray(sigma / grain.std() * grain, np.float64)[..., None])
+
+
+def interlaced(photo: Pixels, shift: float, _: np.random.Generator) -> Pixels:
+    """Every other line from a moment later."""
+    moved = photo.copy()
+    moved[::2] = np.roll(moved[::2], int(shift), axis=1)
+    return moved
+
+
+def scan_lines(photo: Pixels, depth: float, _: np.random.Generator) -> Pixels:
+    darker = photo.astype(np.float64)
+    darker[::2] *= 1 - depth
+    return _rounded(darker)
+
+
+def sketch(photo: Pixels, sigma: float, _: np.random.Generator) -> Pixels:
+    """Nothing but edges, black on white."""
+    values = photo.astype(np.float64)
+    return _gray(255 - 6 * np.abs(values - cv2.GaussianBlur(values, (0, 0), sigma)).max(axis=2))
+
+
+def print_and_scan(photo: Pixels, cell: float, random: np.random.Generator) -> Pixels:
+    """A fine halftone, scanned a little out of focus."""
+    large = np.asarray(_resized(photo, 2, Image.Resampling.BICUBIC))
+    dots = Image.fromarray(halftone(large, cell, random)).filter(ImageFilter.GaussianBlur(1))
+    return jpeg(noise(_back(dots, photo, Image.Resampling.BILINEAR), 4, random), 70, random)
+
+
+def flattened(photo: Pixels, radius: float, _: np.random.Generator) -> Pixels:
+    """Looks like oil paint: mean shift in space and color."""
+    return np.asarray(cv2.pyrMeanShiftFiltering(photo, radius, 2.5 * radius))
+
+
+def avif(photo: Pixels, quality: float, _: np.random.Generator) -> Pixels:
+    return _coded(photo, "AVIF", quality=int(quality), speed=9)
+
+
+def enlarged(photo: Pixels, factor: float, _: np.random.Generator) -> Pixels:
+    """Shrunk, enlarged and sharpened: rings around every edge."""
+    small = _resized(photo, 1 / factor, Image.Resampling.LANCZOS)
+    back = Image.fromarray(_back(small, photo, Image.Resampling.LANCZOS))
+    return np.asarray(back.filter(ImageFilter.UnsharpMask(factor, 300, 0)))
+
+
+def canvas(photo: Pixels, depth: float, random: np.random.Generator) -> Pixels:
+    """A rough ground that shows through."""
+    height, width = photo.shape[:2]
+    rough = np.kron(np.abs(random.normal(0, 0.5, (height // 2 + 1, width // 2 + 1))), np.ones((2, 2)))
+    return _rounded(photo * (1 - depth * rough[:height, :width, None].clip(0, 1)))
+
+
+def frosted(photo: Pixels, sigma: float, random: np.random.Generator) -> Pixels:
+    """Behind rough glass: every pixel comes from somewhere beside it."""
+    x, y = ((place + random.normal(0, sigma, place.shape)).astype(np.float32) for place in _places(photo))
+    return np.asarray(cv2.remap(photo, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT))
+
+
+def solarized(photo: Pixels, limit: float, _: np.random.Generator) -> Pixels:
+    return np.where(photo < limit, photo, 255 - photo).astype(np.uint8)
+
+
+Kinds = Mapping[str, tuple[Spoil, tuple[float, float, float]]]
+
+CHOSEN_ON: Kinds = {
+    "noise, σ": (noise, (20, 35, 50)),
+    "night camera, gain": (night, (4, 8, 16)),
+    "JPEG, quality": (jpeg, (10, 5, 3)),
+    "WebP, quality": (webp, (10, 3, 0)),
+    "1-bit print, dots a pixel": (one_bit, (3, 2, 1)),
+    "halftone, cell px": (halftone, (3, 4, 6)),
+    "ordered dither, doublings": (dithered, (1, 2, 3)),
+    "photo of a screen, depth": (screen, (0.3, 0.6, 1)),
+    "mosaic, px": (mosaic, (3, 4, 6)),
+    "posterized, levels": (posterized, (8, 4, 2)),
+    "palette, colors": (palette, (16, 8, 4)),
+    "sharpened, times": (sharpened, (3, 6, 12)),
+    "salt and pepper, part": (impulses, (0.03, 0.1, 0.25)),
+}
+UNSEEN: Kinds = {
+    "speckle, σ": (speckle, (0.2, 0.35, 0.6)),
+    "film grain, σ": (film_grain, (12, 25, 40)),
+    "interlaced, shift px": (interlaced, (2, 4, 8)),
+    "scan lines, depth": (scan_lines, (0.3, 0.6, 1)),
+    "sketch, σ": (sketch, (1, 2, 4)),
+    "printed and scanned, cell": (print_and_scan, (4, 6, 8)),
+    "flattened, radius": (flattened, (8, 16, 30)),
+    "AVIF, quality": (avif, (20, 8, 0)),
+    "enlarged, times": (enlarged, (2, 3, 4)),
+    "canvas, depth": (canvas, (0.3, 0.6, 1)),
+    "frosted glass, σ": (frosted, (1, 2, 3)),
+    "solarized, limit": (solarized, (192, 128, 64)),
+}
