@@ -29,7 +29,7 @@ from tests.spoiling import CHOSEN_ON, UNSEEN, Spoil, jpeg, noise
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "docs" / "images" / "spoilt-photos.png"
-PEOPLE = 4
+PEOPLE = 50  # with two photos each, held out
 
 Vectors = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]

@@ -74,12 +74,13 @@ def _entropy(luma: Luma) -> float:
 
 
 _WINDOW = np.outer(np.hanning(64), np.hanning(64))
-_RINGS = np.rint(64 * np.hypot(*np.meshgrid(np.fft.fftfreq(64), np.fft.fftfreq(64)))).astype(int)
+_RADII = np.rint(64 * np.hypot(*np.meshgrid(np.fft.fftfreq(64), np.fft.fftfreq(64)))).astype(int).ravel()
+_RINGS = [np.flatnonzero(radius == _RADII) for radius in range(_LEAST_REGULAR, _MOST_REGULAR)]
 
 
 def _regularity(luma: Luma) -> float:
     """Screens, halftone and lines are single frequencies; a face has all of a ring alike."""
     part = luma[_SQUARE]
-    power = np.abs(np.fft.fft2((part - cv2.GaussianBlur(part, (0, 0), 3)) * _WINDOW)) ** 2
-    rings = (power[ring == _RINGS] for ring in range(_LEAST_REGULAR, _MOST_REGULAR))
-    return float(np.log10(1 + max(ring.max() / (np.median(ring) + 1e-3) for ring in rings)))
+    power = np.abs(np.fft.fft2((part - cv2.GaussianBlur(part, (0, 0), 3)) * _WINDOW)).ravel() ** 2
+    rings = (np.partition(power[places], len(places) // 2) for places in _RINGS)  # a median costs five times as much
+    return float(np.log10(1 + max(ring.max() / (ring[len(ring) // 2] + 1e-3) for ring in rings)))

@@ -18,7 +18,7 @@ from shared.ml.face.detector import FaceDetector
 from shared.ml.weights import YUNET, fetch
 from shared.schemas import DetectedFace, FaceBox, FaceChoice
 from shared.storage.store import MemoryStore
-from workers.face_models import ServedModel
+from workers.face_models import Embedded, ServedModel
 from workers.face_reader import Face, FaceReader
 
 FACES = Path(__file__).parents[3] / "data" / "faces"
@@ -44,7 +44,7 @@ def blank_model() -> ServedModel:
 
     def submit(_: object) -> Future[Any]:
         done: Future[Any] = Future()
-        done.set_result(np.zeros(4, np.float32))
+        done.set_result(Embedded(np.eye(4, dtype=np.float32)[0], 12.6))
         return done
 
     network = SimpleNamespace(align=lambda image, landmarks: (align(image, landmarks),))

@@ -1,7 +1,7 @@
 """Which face of a real photo is read: the subject, or the one that is chosen; and how many there are."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -21,7 +21,7 @@ from shared.ml.weights import YUNET, fetch
 from shared.schemas import FaceBox, FaceChoice
 from shared.storage.store import MemoryStore
 from workers.batching import MicroBatcher
-from workers.face_models import Embedding, ServedModel
+from workers.face_models import Embedded, ServedModel
 from workers.face_reader import WHICH, Face, FaceReader, Refusal
 
 FACES = Path(__file__).parents[3] / "data" / "faces"
@@ -35,10 +35,13 @@ Pixels = npt.NDArray[np.uint8]
 def model(weights_dir: Path) -> Iterator[ServedModel]:
     embedder = FaceEmbedder.from_weights(torch.device("cpu"), cache_dir=weights_dir)
 
-    def embed(faces: list[Aligned]) -> list[Embedding]:
-        return list(embedder.embed(faces))
+    def embed(faces: Sequence[Aligned]) -> list[Embedded]:
+        raw = embedder.forward(embedder.prepare(faces))
+        lengths = embedder.lengths(raw)
+        assert lengths is not None
+        return list(map(Embedded, embedder.finish(raw), lengths.tolist()))
 
-    batcher: MicroBatcher[Aligned, Embedding] = MicroBatcher(embed, max_size=8, max_wait=0.001)  # type: ignore[arg-type]
+    batcher: MicroBatcher[Aligned, Embedded] = MicroBatcher(embed, max_size=8, max_wait=0.001)
     yield ServedModel(embedder, DEFAULT_MODEL, batcher)
     batcher.close()
 
