@@ -8,15 +8,35 @@ import os
 import stat
 import zipfile
 from bisect import bisect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 from zlib import crc32
 
-from shared.errors import CorruptImage, EmptyImage, ImageTooLarge, InvalidArchive, LikenessError, UnsupportedImage
-from shared.file_names import HIDDEN, Parts, is_picture, joined, parts_of, shown_name, why_left_out
+from shared.errors import (
+    CorruptImage,
+    EmptyImage,
+    ImageTooLarge,
+    InvalidArchive,
+    InvalidImage,
+    LikenessError,
+    UnsupportedImage,
+)
+from shared.file_names import (
+    HIDDEN,
+    NO_PHOTO,
+    Parts,
+    is_picture,
+    joined,
+    parts_of,
+    shown_name,
+    tells_nothing,
+    why_left_out,
+)
+from shared.images.formats import HEAD_BYTES, identify
 
 METHODS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
 DIRECTORY_BYTES = 200  # of an entry: 46, its name, its times; most have fewer
@@ -89,6 +109,7 @@ class _Found:
     parts: Parts
     problem: str | None
     read: Read
+    head: Read  # its first bytes
     size: int = 0
     path: Path | None = None
 
@@ -103,7 +124,13 @@ def zip_contents(file: BinaryIO, limits: ArchiveLimits | None = None, *, judge: 
     archive = open_zip(file, limits.max_entries)
     named = [(parts_of(name := _name_of(entry)), _is_folder(name, entry), entry) for entry in archive.infolist()]
     found = [
-        _Found(parts, _unreadable(entry), partial(_unpack, archive, entry, limits.max_entry_bytes), entry.file_size)
+        _Found(
+            parts,
+            _unreadable(entry),
+            read=partial(_unpack, archive, entry, limits.max_entry_bytes),
+            head=partial(_unpack_head, archive, entry),
+            size=entry.file_size,
+        )
         for parts, is_folder, entry in named
         if not is_folder
     ]
@@ -138,7 +165,14 @@ def folder_contents(root: Path, max_bytes: int, *, judge: Judge = why_left_out) 
         below[:] = sorted(set(below) - loops)
         paths = [here / one for one in sorted(files)]
         found += (
-            _Found(_below(root, path), _special(path), partial(read_file, path, max_bytes), path=path) for path in paths
+            _Found(
+                _below(root, path),
+                _special(path),
+                partial(read_file, path, max_bytes),
+                partial(_read_head, path),
+                path=path,
+            )
+            for path in paths
         )
     return _contents(*_judged(found, judge), folders)
 
@@ -178,11 +212,20 @@ def _judged(found: Iterable[_Found], judge: Judge) -> tuple[list[_Found], list[F
     for one in found:
         name = joined(one.parts)
         reason = judge(one.parts) if name else NAMELESS
+        if reason == NO_PHOTO and tells_nothing(one.parts) and _holds_photo(one):
+            reason = None
         if reason := reason or one.problem or (TWICE if name in wanted else None):
             left_out.append(FileProblem(shown_name(one.parts), reason))
         else:
             wanted[name] = one
     return list(wanted.values()), left_out
+
+
+def _holds_photo(one: _Found) -> bool:
+    try:
+        return one.problem is None and identify(one.head()) is not None
+    except (InvalidImage, OSError):
+        return False
 
 
 def _contents(wanted: Iterable[_Found], left_out: Iterable[FileProblem], folders: Iterable[FileProblem]) -> Contents:
@@ -261,9 +304,19 @@ def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, most: int) -> byte
         raise ImageTooLarge(f"The file has {size:,} bytes; at most {most:,} are accepted.")
     if entry.compress_type not in METHODS:
         raise UnsupportedImage("It is packed in a way that is not supported: store or deflate it.")
+    with _unpacking(), archive.open(entry) as packed:
+        return _some(packed.read(entry.file_size + 1))  # beyond its end, where the checksum is compared
+
+
+def _unpack_head(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
+    with _unpacking(), archive.open(entry) as packed:
+        return packed.read(HEAD_BYTES)
+
+
+@contextmanager
+def _unpacking() -> Iterator[None]:
     try:
-        with archive.open(entry) as packed:
-            return _some(packed.read(entry.file_size + 1))  # beyond its end, where the checksum is compared
+        yield
     except LikenessError:  # also of the object store that the archive lies in
         raise
     except Exception as error:  # noqa: BLE001 - decompressors raise many types on damaged data
@@ -286,6 +339,11 @@ def _special(path: Path) -> str | None:
     if path.is_file():
         return None
     return NOWHERE if path.is_symlink() and not path.exists() else SPECIAL
+
+
+def _read_head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(HEAD_BYTES)
 
 
 def read_file(path: Path, max_bytes: int) -> bytes:

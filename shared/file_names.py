@@ -11,6 +11,7 @@ from shared.images.formats import is_picture_name
 
 LONGEST = 255
 DRIVE = re.compile(r"^[A-Za-z]:(?=[\\/])")
+KNOWN_SUFFIX = re.compile(r"\.[a-z]{1,5}|\.[a-z][a-z0-9]{1,3}")
 LITTER = frozenset({"__macosx", "thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "$recycle.bin"})
 
 FILMS = frozenset({".3gp", ".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm"})
@@ -58,6 +59,11 @@ def is_litter(parts: Parts) -> bool:
 def is_picture(parts: Parts) -> bool:
     """Whether its name is a picture's, though perhaps of a kind that cannot be read: its sender hears of it."""
     return bool(parts) and is_picture_name(parts[-1]) and _suffix(parts) not in FILMS
+
+
+def tells_nothing(parts: Parts) -> bool:
+    """Whether its name has no suffix that a program knows files by: what is in it must tell."""
+    return KNOWN_SUFFIX.fullmatch(_suffix(parts)) is None
 
 
 def why_left_out(parts: Parts) -> str | None:

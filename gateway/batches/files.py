@@ -131,7 +131,10 @@ def untaken(base: str, taken: dict[str, int]) -> str:
 def id_of(name: str, taken: dict[str, int]) -> str:
     """An id made of a file's name, different from those that are taken."""
     plain = "".join(one for one in unicodedata.normalize("NFKD", stem_of(name)) if not unicodedata.combining(one))
-    base = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("._-")[-ID_LENGTH:].lstrip("._-")  # names differ at their ends
+    base = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("._-")
+    if len(base) > ID_LENGTH:  # names differ at their ends
+        tail = base[-ID_LENGTH:]
+        base = (tail.partition("-")[2] or tail).lstrip("._-")
     return untaken(base or "image", taken)
 
 

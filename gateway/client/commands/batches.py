@@ -141,7 +141,7 @@ def _tell(session: Session, batch: Batch) -> None:
 
 def _line(batch: Batch) -> str:
     counts = ", ".join(f"{count:,} {name}" for name, count in batch["counts"].items() if count)
-    others = {"with warnings": batch["warnings"], "files skipped": batch["skipped_count"]}
+    others = {"with warnings": batch["warnings"], "skipped": batch["skipped_count"]}
     counts += "".join(f", {count:,} {name}" for name, count in others.items() if count)
     left = f", {output.duration(batch['eta_seconds'])} left" if batch["eta_seconds"] else ""
     return f"{batch['id']}: {batch['status']}; {counts}{left}"

@@ -179,3 +179,18 @@ def test_a_name_of_thousands_of_parts_takes_no_more_memory_than_its_letters() ->
     tracemalloc.stop()
     assert [problem.file for problem in found.left_out] == ["y/"]
     assert people_of([file.parts for file in found.files])
+
+
+@pytest.mark.parametrize("name", ["photo", "1.JPG_large", "2026.05.01 door", "IMG.0001"])
+def test_a_name_that_tells_nothing_is_judged_by_what_is_in_the_file(name: str, tmp_path: Path) -> None:
+    data = {f"1 {name}": b"\xff\xd8\xff\xe0 and so on", f"2 {name}": b"words", f"3 {name}.txt": b"\xff\xd8\xff\xe0"}
+    for file, content in data.items():
+        (tmp_path / file).write_bytes(content)
+    for found in (zip_contents(with_entries(*data.items())), folder_contents(tmp_path, 100)):
+        assert [file.name for file in found.files] == [f"1 {name}"]
+        assert [problem.reason for problem in found.left_out] == [NO_PHOTO, NO_PHOTO]
+
+
+def test_a_damaged_file_whose_name_tells_nothing_is_left_out() -> None:
+    data = with_entries(("bare", b"\xff\xd8\xff\xe0")).getvalue().replace(b"PK\x03\x04", b"PK\x03\x05", 1)
+    assert [problem.reason for problem in zip_contents(io.BytesIO(data)).left_out] == [NO_PHOTO]

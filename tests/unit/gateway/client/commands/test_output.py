@@ -204,7 +204,7 @@ def test_what_a_batch_skipped_and_warns_of_is_told(gateway: Gateway, likeness: L
 
     gateway.answers = [by_path({"GET /v1/batches/b": batch, "GET /v1/batches/b/items": items})]
     done = likeness("batches", "show", "b")
-    assert "1 with warnings, 205 files skipped" in done.out
+    assert "1 with warnings, 205 skipped" in done.out
     assert "x: warning: lookalike: It resembles another." in done.out
     assert done.err.splitlines() == [
         "left out: notes.txt is no photo by its name",

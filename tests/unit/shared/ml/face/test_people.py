@@ -46,8 +46,8 @@ def test_a_folder_and_a_zip_of_it_hold_the_same(source: str, tmp_path: Path) -> 
     assert names(found) == ["Ada Lovelace/2.webp", 'Ada Lovelace/it\'s "me" *_.png', "Zoë/1.JPG"]
     assert [photo.person for photo in found.photos] == ["Ada Lovelace", "Ada Lovelace", "Zoë"]
     assert [photo.read() for photo in found.photos] == [b"c", b"b", b"a"]
-    left_out = ["Ada Lovelace/notes.txt", "loose.jpg", ".git/1.jpg", "Ada Lovelace/.hidden.jpg"]
-    assert [problem.file for problem in found.problems] == left_out, "hidden ones last"
+    left_out = ["loose.jpg", "Ada Lovelace/notes.txt", ".git/1.jpg", "Ada Lovelace/.hidden.jpg"]
+    assert [problem.file for problem in found.problems] == left_out, "pictures first, hidden ones last"
 
 
 def test_whose_photo_is_not_clear_is_named(tmp_path: Path) -> None:
