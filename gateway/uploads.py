@@ -26,7 +26,7 @@ class Uploads:
     def __init__(self, store: ObjectStore, limits: LimitSettings) -> None:
         self._store = store
         self._limits = limits
-        # A few KB of PNG may decode to 150 MB: no more at a time than there are processors to decode them.
+        # A few KB of PNG may decode to 200 MB: no more at a time than there are processors to decode them.
         self._decoding = threading.BoundedSemaphore(processors())
         self.budget = MemoryBudget(LARGEST_AT_ONCE * limits.batch_bytes)
 

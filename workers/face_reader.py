@@ -110,7 +110,7 @@ class FaceReader:
         self._store = store
         self._limits = limits
         self.detector = detector
-        # A photo may decode to 150 MB: no more of them at a time than there are processors to look at them.
+        # The largest HEIC takes 500 MB while it is decoded: no more at a time than there are processors to look.
         self._looking = threading.BoundedSemaphore(processors())
 
     @classmethod

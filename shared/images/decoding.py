@@ -95,7 +95,7 @@ def decode(data: bytes, limits: ImageLimits, *, side: int = 0) -> Image.Image:
 
 
 def decode_with_alpha(data: bytes, limits: ImageLimits, *, side: int = 0) -> Decoded:
-    """As `decode`, but what is half transparent keeps its own colour; what is wholly transparent has none: white."""
+    """As `decode`, but what is half transparent keeps its own color; what is wholly transparent has none: white."""
     opened, kind = open_image(data, limits)
     size, unpacking = opened.size, png.depth_of(opened)
     scale = limits.reduction(*size, side=side)

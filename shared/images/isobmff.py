@@ -59,10 +59,13 @@ class Container:
 
         Raises:
             CorruptImage: the file ends too early, contradicts itself, or has more parts than any picture.
+            UnsupportedImage: it has no picture besides its films.
         """
         file = BoxFile(data)
         top = list(file.boxes(0, len(data)))
-        metas = [box for box in top if box.kind == b"meta"]
+        metas, animated = [box for box in top if box.kind == b"meta"], any(box.kind == b"moov" for box in top)
+        if animated and not metas:
+            raise UnsupportedImage("The file is an animation or a film: send a still picture.")
         if len(metas) != 1:
             raise damaged("it does not describe one picture")
         inside = _by_kind(file.inside(metas[0], skipped=4))
@@ -73,7 +76,7 @@ class Container:
             items=_items(file, inside),
             parts=references.get(b"dimg", {}),
             owners=references.get(b"auxl", {}),
-            animated=any(box.kind == b"moov" for box in top),
+            animated=animated,
         )
 
     def decoded_pixels(self, coded: frozenset[bytes]) -> int:

@@ -1,6 +1,6 @@
 """What Pillow does not tell of a JPEG (ITU-T T.81): how it is stored, and whether all of its pixels are there.
 
-libjpeg makes grey of what is missing, and says so to nobody. What is missing is therefore put in once as it would,
+libjpeg makes gray of what is missing, and says so to nobody. What is missing is therefore put in once as it would,
 and once as noise: a picture that is all there is the same with either.
 """
 

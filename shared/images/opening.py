@@ -64,8 +64,9 @@ def open_as(kind: Format, data: bytes) -> ImageFile:
     try:
         return _OPENERS[kind](io.BytesIO(data))
     except Exception as error:  # noqa: BLE001 - Pillow's parsers raise many types on hostile headers
-        told = f"{type(error).__name__}: {error}"[:200]
-        raise CorruptImage(f"The header of the {kind} file cannot be read ({told}). Send the whole file.") from None
+        raise CorruptImage(
+            f"The header of the {kind} file cannot be read ({_told(error)}). Send the whole file."
+        ) from None
 
 
 def load(image: ImageFile, kind: Format, data: bytes, *, reduction: int = 1) -> ImageFile:
@@ -96,8 +97,13 @@ def _load(image: ImageFile) -> None:
     try:
         image.load()
     except Exception as error:  # noqa: BLE001 - Pillow's decoders raise many types on damaged data
-        told = " ".join(str(error).split())[:200]
-        raise CorruptImage(f"The image is truncated or damaged ({told}). Send the whole file.") from None
+        raise CorruptImage(f"The image is truncated or damaged ({_told(error)}). Send the whole file.") from None
+
+
+def _told(error: Exception) -> str:
+    """In one line of characters that can be shown."""
+    text = " ".join(str(error).split())[:200]
+    return "".join(one for one in text if one.isprintable()) or type(error).__name__
 
 
 def _check_container(data: bytes, kind: Format, limits: ImageLimits) -> None:

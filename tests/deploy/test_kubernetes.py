@@ -21,7 +21,7 @@ ON_GPU = {"face-worker", "style-worker", "style-bulk-worker"}
 MIB = 2**20
 THREADS = 96  # of the gateway, each with a body that is too small to be reckoned
 GATEWAY_ITSELF = 128 * MIB
-BYTES_PER_PIXEL = 4  # of a picture that is decoded
+BYTES_PER_PIXEL = 6  # of a picture that is decoded: a progressive JPEG of three full channels
 
 Document = dict[str, Any]
 

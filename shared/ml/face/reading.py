@@ -139,7 +139,7 @@ class PhotoReader:
             return f"cannot be read: {error.strerror or error}"
 
     def look_at_all(self, photos: Iterable[Photo]) -> Iterator[tuple[Photo, Aligned | str]]:
-        """In order; only a few are under way at a time, for a photo may decode to 150 MB."""
+        """In order; only a few are under way at a time, for a photo may take 500 MB while it is decoded."""
         remaining = iter(photos)
         with ThreadPoolExecutor(processors(), thread_name_prefix="look") as pool:
 

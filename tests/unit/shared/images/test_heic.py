@@ -100,6 +100,13 @@ def test_a_depth_that_is_not_that_of_the_pixels_costs_the_picture_at_most(name: 
             assert images.decode(bytes(data), LIMITS).size == (64, 64)
 
 
+def test_metadata_of_a_kind_that_is_no_text_is_left_alone() -> None:
+    """In pi-heif, to read it ended the process."""
+    data = read("grid-on-its-side")
+    assert b"Exif" in data
+    assert images.decode(data.replace(b"Exif", b"\xff\xfe\xfd\xfc"), LIMITS).size == (150, 100)
+
+
 def test_a_picture_without_color_is_read() -> None:
     image = images.decode(read("gray"), LIMITS)
     assert (image.mode, pixel(image, 30, 0), pixel(image, 30, 63)) == ("RGB", (0, 0, 0), (255, 255, 255))
@@ -181,6 +188,7 @@ BOMBS = {
         heif([coded_heic().with_properties(box(b"colr", b"prof" + bytes(50_000)))] * 500), CorruptImage,
     ),
     "a picture that is described twice": (heif([coded_heic()]) + full_box(b"meta", b""), CorruptImage),
+    "an animation without a picture": (box(b"ftyp", b"msf1\0\0\0\0hevc") + box(b"moov"), UnsupportedImage),
     "an animation": (heif([coded_avif()], brand=b"avis", more=box(b"moov")), UnsupportedImage),
 }  # fmt: skip
 
