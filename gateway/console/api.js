@@ -8,6 +8,9 @@ const PATIENCE_S = 10; // a Retry-After beyond it is for the person to decide
 const TRIES = 4;
 const PASSING = new Set(["idempotency_in_progress", "rate_limited", "verification_under_way"]);
 
+/** What is said here of problems whose own words are for those who write programs. */
+const WORDS = { gallery_not_found: "There is no such gallery, or not any more: choose one under People." };
+
 /** Why a request failed (RFC 9457): `message` says what to do. */
 export class Problem extends Error {
   constructor({ status = 0, code = "unreachable", detail, retryAfter = null, requestId = null }) {
@@ -106,7 +109,7 @@ async function problemOf(response) {
   return new Problem({
     status: response.status,
     code: told.code ?? "http_error",
-    detail: told.detail ?? `The service answered ${response.status}: try again later.`,
+    detail: WORDS[told.code] ?? told.detail ?? `The service answered ${response.status}: try again later.`,
     retryAfter: Number.isNaN(after) ? null : after,
     requestId: told.request_id ?? response.headers.get("X-Request-Id"),
   });

@@ -32,6 +32,7 @@ def seed(stack: StackInfo) -> None:
     headers = {"Authorization": f"Bearer {stack.api_key}"}
     with httpx.Client(base_url=stack.url, headers=headers, timeout=60) as http:
         http.post("/v1/galleries", json={"id": "staff"}).raise_for_status()
+        http.post("/v1/galleries", json={"id": "vault", "liveness": "active"}).raise_for_status()
         for person, (name, photos, group) in PEOPLE.items():
             for photo in photos:
                 enrol(http, "staff", person, photo)
@@ -80,6 +81,14 @@ def door(on: Console, name: str) -> None:
     keep(page, name)
 
 
+def challenge(on: Console) -> None:
+    page = on.open("/door?gallery=vault&device=front", "Door")
+    on.button("Start").click()
+    on.button("Begin").click()
+    page.get_by_text("Movement 1 of").wait_for()
+    keep(page, "challenge")
+
+
 def compare(on: Console) -> None:
     page = on.open("/compare", "Compare")
     page.get_by_label("Choose a file: First photo").set_input_files(PHOTOS / "obama-1.jpg")
@@ -113,6 +122,7 @@ def main() -> None:
         studio(console(browser, stack, DESK, "dark"))
         door(console(browser, stack, DESK, "light"), "door")
         door(console(browser, stack, PHONE, "dark"), "door-phone")
+        challenge(console(browser, stack, DESK, "light"))
         browser.close()
 
 

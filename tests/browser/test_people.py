@@ -61,7 +61,7 @@ def test_a_photo_without_one_clear_face_is_advised_against(console: Console, gal
     name_somebody_new(console, "crowd")
     console.button("Enrol").click()
     expect(page.get_by_text("More than one face.")).to_be_visible()
-    expect(page.get_by_text("Nothing was stored, and nobody was made.")).to_be_visible()
+    expect(page.get_by_text("by its number in the photo. Nobody was made.")).to_be_visible()
     chooser.set_input_files({"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture"})
     expect(page.get_by_text("Choose a picture: JPEG, PNG")).to_be_visible()
 

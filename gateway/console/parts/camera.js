@@ -54,10 +54,22 @@ export async function openCamera({ deviceId, signal }) {
   const lost = new Promise((resolve) => stream.getVideoTracks()[0].addEventListener("ended", resolve));
   const frame = (side, quality) => frameOf(video, side, quality);
   const fresh = async (side, quality) => {
-    await new Promise((resolve) => video.requestVideoFrameCallback(resolve));
+    await nextPicture(video, signal);
     return frame(side, quality);
   };
   return { video, stop, lost, frame, fresh };
+}
+
+/** Wait for the video's next picture, unless the signal says that none will come. */
+function nextPicture(video, signal) {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(signal.reason);
+    signal.addEventListener("abort", stop, { once: true });
+    video.requestVideoFrameCallback(() => {
+      signal.removeEventListener("abort", stop);
+      resolve();
+    });
+  });
 }
 
 /** What the camera sees now, as a JPEG whose longer side is at most so many pixels. */

@@ -35,12 +35,13 @@ export async function check(view, signal) {
 
 /** Wait until one face is near enough, or the button is pressed. */
 async function somebody(view, signal) {
-  const hint = h("p", {}, "Movements are asked for, to see that somebody is really there.");
+  const ask = "Movements are asked for, to see that somebody is really there.";
+  const hint = h("p", {}, ask);
   const begin = button("Begin", null, { kind: "primary" });
   view.panel.gone("Stand before the camera", hint, begin);
   await until(view, signal, begin, (faces) => {
-    if (faces.length > 1) hint.textContent = "One at a time, please.";
-    else if (faces.length === 1) hint.textContent = "Come a little closer.";
+    const hints = [ask, "Come a little closer."];
+    hint.textContent = hints[faces.length] ?? "One at a time, please.";
     return faces.length === 1 && faces[0].box.width >= FACE_PX;
   });
 }
@@ -48,14 +49,11 @@ async function somebody(view, signal) {
 /** The challenge and the recognition; why it did not come to that, or null. */
 async function passage(view, signal) {
   const { gallery } = view.choice;
-  const {
-    face,
-    session: passed,
-    failure,
-  } = await challenge({ gallery, camera: view.camera, told: view.prompt, signal });
+  const answer = await challenge({ gallery, camera: view.camera, told: view.prompt, signal });
   view.answered();
-  if (failure) return failure;
-  const { sight, picture } = await recognise({ choice: view.choice, image: face, session: passed, signal });
+  if (answer.failure) return answer.failure;
+  const passed = { choice: view.choice, image: answer.face, session: answer.session, signal };
+  const { sight, picture } = await recognise(passed);
   if (sight.faces.length === 0) return "No face was found: stand before the camera, in even light.";
   view.panel.show(sight, picture);
   view.events.add(sight);
@@ -67,7 +65,7 @@ async function passage(view, signal) {
 async function leaving(view, signal) {
   const isGone = (faces) => faces.length === 0;
   const left = await until(view, signal, null, isGone, SHOWN_MS);
-  if (left === "seen") return;
+  if (left === "seen" || !session.may("verify")) return;
   const next = button("Next person", null);
   view.panel.gone("The next one, please", next);
   await until(view, signal, next, isGone);

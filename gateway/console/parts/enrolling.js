@@ -1,12 +1,12 @@
 // Enrolling a photo: what is asked before a doubtful one is stored, what came of it, and taking it back.
 
 import { at, form, get, remove } from "../api.js";
-import { h } from "../dom.js";
+import { h, replace } from "../dom.js";
 import { run } from "../jobs.js";
 import { session } from "../session.js";
 import { ask, tell } from "./dialog.js";
 import { faceCards, numbered } from "./face_cards.js";
-import { nameOf } from "./person_chooser.js";
+import { nameOf, whoHas } from "./person_chooser.js";
 import { button, notice } from "./ui.js";
 import { count, percent, words } from "./words.js";
 
@@ -81,10 +81,15 @@ export function outcomeOf(result, { gallery, id, person, signal, onundo }) {
   const warnings = (result.warnings ?? []).map((warning) => warned(warning, gallery));
   if (result.verdict === "enrolled") return [stored(result, { gallery, id, signal, onundo }), ...warnings];
   if (result.verdict === "already_enrolled") return [alreadyThere(result, gallery, id, person)];
-  const nobody = person ? "Nothing was stored." : "Nothing was stored, and nobody was made.";
-  const reason = result.reason ? `${result.reason} ` : "";
-  return [notice("warn", h("p", {}, h("strong", {}, `${words(result.verdict)}. `), reason, nobody)), ...warnings];
+  const nobody = person ? "" : " Nobody was made.";
+  return [
+    notice("warn", h("p", {}, h("strong", {}, `${words(result.verdict)}. `), reasonOf(result), nobody)),
+    ...warnings,
+  ];
 }
+
+const reasonOf = ({ faces, reason }) =>
+  faces?.length ? "Choose the one that is meant by its number in the photo." : (reason ?? "");
 
 const linkTo = (gallery, id, text = "See the person") =>
   h("a", { href: `#${at`/galleries/${gallery}/persons/${id}`}` }, text);
@@ -95,8 +100,9 @@ function stored(result, { gallery, id, signal, onundo }) {
   const undo = button("Undo", async () => {
     const path = at`/v1/galleries/${gallery}/persons/${id}/faces/${result.face}`;
     await remove(path, { query: { undo: true }, signal });
-    const gone = result.created ? `${id}, who was new, is gone with it.` : `${id} stays as before.`;
-    made.replaceWith(notice("info", h("p", {}, `The photo is taken back. ${gone}`)));
+    const stays = !result.created || (await whoHas(gallery, id, signal));
+    const told = stays ? `${id} stays as before.` : `${id}, who was new, is gone with it.`;
+    replace(made.parentElement, notice("info", h("p", {}, `The photo is taken back. ${told}`)));
     onundo?.();
   });
   const room =

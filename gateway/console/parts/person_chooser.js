@@ -11,6 +11,13 @@ const OFFERED = 8;
 export const nameOf = (person) => person.name ?? person.id;
 export const facesOf = (person) => count(person.face_count, "face");
 
+/** Who has an id; null: nobody. */
+export const whoHas = (gallery, id, signal) =>
+  get(at`/v1/galleries/${gallery}/persons/${id}`, { signal }).catch((error) => {
+    if (error.status === 404) return null;
+    throw error;
+  });
+
 /**
  * A combobox. `element` is the field; `id` is what it holds, `isChosen` whether that was chosen from the list;
  * `look()` reads who has the id, null: nobody yet. `onlook(person)` hears of it. `fixed` is an id that stays.
@@ -97,10 +104,7 @@ export function personChooser({ gallery, fixed, signal, onlook }) {
   async function look() {
     const id = chooser.id;
     if (!id || !control.validity.valid) return null;
-    const person = await get(`${people}/${encodeURIComponent(id)}`, { signal }).catch((error) => {
-      if (error.status === 404) return null;
-      throw error;
-    });
+    const person = await whoHas(gallery, id, signal);
     if (id === chooser.id) tell(person);
     return person;
   }

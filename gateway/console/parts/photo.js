@@ -125,7 +125,7 @@ export function photoPicker({ label, hint, camera = true, signal, onpick }) {
       if (known) stage.append(make(known));
     };
     if (!image) return draw(size);
-    const natural = () => draw({ width: image.naturalWidth, height: image.naturalHeight });
+    const natural = () => image.isConnected && draw({ width: image.naturalWidth, height: image.naturalHeight });
     if (image.complete && image.naturalWidth) natural();
     else {
       image.addEventListener("load", natural, { once: true });
