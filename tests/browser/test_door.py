@@ -18,6 +18,7 @@ from shared.ml.face.liveness.challenge import FIRST_FRAMES
 from shared.ml.weights import YUNET, fetch
 from tests.browser.conftest import CAMERA_PX, KNOWN, PHOTOS, STRANGER, MakeConsole, MakeKey, enrol, framed
 from tests.browser.console import Console
+from tests.browser.test_accessibility import violations
 from tests.unit.shared.ml.face.liveness.motion import path, turned
 
 CAMERA = Path(__file__).parent / "stand_in_camera.js"
@@ -78,6 +79,7 @@ def test_of_several_each_has_a_box_and_the_panel_counts(
     expect(panel.get_by_role("listitem")).to_have_count(6)
     expect(panel.get_by_role("listitem").filter(has_text="Granted")).to_have_count(2)
     expect(page.locator(".live-box")).to_have_count(6)
+    assert violations(page) == []
     expect(page.locator(".live-granted").filter(has_text="Barack")).to_have_count(1)
     # at the right of the photo, and so at the left of the mirror that the picture is
     box = page.locator(".live-granted").filter(has_text="grace").bounding_box()
@@ -140,6 +142,8 @@ def test_a_picture_held_before_the_camera_fails_the_challenge_with_advice(
     page = start(console, staff)
     console.button("Begin").click()
     panel = page.get_by_role("region", name="Decision")
+    expect(panel).to_contain_text("Movement 1 of")
+    assert violations(page) == []
     expect(panel).to_contain_text("Not seen", timeout=40_000)
     expect(panel).to_contain_text("Again in")
     expect(panel).to_contain_text(re.compile("picture (stood still|was seen before)"))

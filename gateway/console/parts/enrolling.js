@@ -96,7 +96,8 @@ const linkTo = (gallery, id, text = "See the person") =>
 
 function stored(result, { gallery, id, signal, onundo }) {
   const quality = result.quality ? ` Quality ${percent(result.quality.score)}.` : "";
-  const made = notice("good", h("p", {}, `${id} is enrolled.${quality} `, linkTo(gallery, id)));
+  const fresh = result.created ? " They are new here." : "";
+  const made = notice("good", h("p", {}, `${id} is enrolled.${quality}${fresh} `, linkTo(gallery, id)));
   const undo = button("Undo", async () => {
     const path = at`/v1/galleries/${gallery}/persons/${id}/faces/${result.face}`;
     await remove(path, { query: { undo: true }, signal });

@@ -47,16 +47,17 @@ export function personChooser({ gallery, fixed, signal, onlook }) {
   let round = 0;
   let timer;
 
+  /** Offer these; who was marked among those of before stays so. */
   function open(found) {
+    const marked = offered[active]?.id;
     offered = found;
-    active = -1;
     replace(
       list,
       found.map((person, index) => option(person, index)),
     );
     list.hidden = found.length === 0;
     control.setAttribute("aria-expanded", String(found.length > 0));
-    control.removeAttribute("aria-activedescendant");
+    mark(found.findIndex(({ id }) => id === marked));
   }
 
   function option(person, index) {
@@ -73,13 +74,17 @@ export function personChooser({ gallery, fixed, signal, onlook }) {
     return made;
   }
 
+  function mark(index) {
+    active = index;
+    for (const [other, one] of [...list.children].entries()) one.setAttribute("aria-selected", String(other === index));
+    if (index < 0) return control.removeAttribute("aria-activedescendant");
+    control.setAttribute("aria-activedescendant", `${listId}-${index}`);
+    list.children[index].scrollIntoView({ block: "nearest" });
+  }
+
   function move(by) {
-    if (offered.length === 0) return;
-    active = (active + by + offered.length + (active < 0 && by < 0 ? 1 : 0)) % offered.length;
-    for (const [index, one] of [...list.children].entries())
-      one.setAttribute("aria-selected", String(index === active));
-    control.setAttribute("aria-activedescendant", `${listId}-${active}`);
-    list.children[active].scrollIntoView({ block: "nearest" });
+    const from = active < 0 && by < 0 ? 0 : active;
+    if (offered.length) mark((from + by + offered.length) % offered.length);
   }
 
   function choose(person) {
@@ -110,6 +115,7 @@ export function personChooser({ gallery, fixed, signal, onlook }) {
   }
 
   async function offer() {
+    clearTimeout(timer);
     const mine = ++round;
     const q = chooser.id;
     const { persons } = q ? await get(people, { query: { q, limit: OFFERED }, signal }) : { persons: [] };
