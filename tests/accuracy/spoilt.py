@@ -29,7 +29,7 @@ from tests.spoiling import CHOSEN_ON, UNSEEN, Spoil, jpeg, noise
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "docs" / "images" / "spoilt-photos.png"
-PEOPLE = 50  # with two photos each, held out
+PEOPLE = 25  # with two photos each, held out
 
 Vectors = npt.NDArray[np.float32]
 Mask = npt.NDArray[np.bool_]
@@ -66,7 +66,7 @@ Good photos are not refused for it:
 
 
 @dataclass(frozen=True, eq=False)
-class _Looked:
+class Looked:
     """The central face of a photo; `before`: it passes every limit but those of this page."""
 
     crop: Image
@@ -84,29 +84,36 @@ class _Read:
     doubted: int
 
 
-class _Reader:
+class Reader:
+    """The service's models, for photos whose central face is meant."""
+
     def __init__(self) -> None:
         self.detector = FaceDetector(fetch(YUNET))
         self.embedder = FaceEmbedder.from_weights(torch.device("cpu"))
 
     def read(self, photos: Sequence[Image]) -> _Read:
         """As the service does, but for which face is meant."""
-        looked = [self._look(photo) for photo in photos]
-        raw = self.embedder.forward(self.embedder.prepare([(one.crop,) for one in looked]))
-        vectors, lengths = self.embedder.finish(raw), self.embedder.lengths(raw)
-        if lengths is None:
-            raise ValueError("the default model's lengths are known")
+        looked = [self.look(photo) for photo in photos]
+        vectors, lengths = self.embed(looked)
         doubted = [
             one.quality is not None and one.quality.passed and standing(one.quality.texture, length) is Standing.DOUBTED
-            for one, length in zip(looked, lengths.tolist(), strict=True)
+            for one, length in zip(looked, lengths, strict=True)
         ]
         passed = [
             self._is_relied_on(one, vector, length)
-            for one, vector, length in zip(looked, vectors, lengths.tolist(), strict=True)
+            for one, vector, length in zip(looked, vectors, lengths, strict=True)
         ]
         return _Read(vectors, np.array([one.before for one in looked]), np.array(passed), sum(doubted))
 
-    def _is_relied_on(self, looked: _Looked, vector: Vectors, length: float) -> bool:
+    def embed(self, looked: Sequence[Looked]) -> tuple[Vectors, list[float]]:
+        """(N, 128) unit vectors, and how long they were."""
+        raw = self.embedder.forward(self.embedder.prepare([(one.crop,) for one in looked]))
+        lengths = self.embedder.lengths(raw)
+        if lengths is None:
+            raise ValueError("the default model's lengths are known")
+        return self.embedder.finish(raw), lengths.tolist()
+
+    def _is_relied_on(self, looked: Looked, vector: Vectors, length: float) -> bool:
         quality = looked.quality
         if quality is None or not quality.passed:
             return False
@@ -116,16 +123,17 @@ class _Reader:
         (copy,) = self.embedder.embed([smoothed((looked.crop,))])
         return agrees(vector, copy, quality.texture, length)
 
-    def _look(self, photo: Image) -> _Looked:
+    def look(self, photo: Image) -> Looked:
+        """The face nearest to the middle."""
         middle = np.array(photo.shape[1::-1]) / 2
         faces = self.detector.detect(photo)
         if not faces:
-            return _Looked(np.zeros((112, 112, 3), np.uint8), None, before=False)
+            return Looked(np.zeros((112, 112, 3), np.uint8), None, before=False)
         face = min(faces, key=lambda one: float(np.linalg.norm(one.landmarks.mean(axis=0) - middle)))
         face = refine(self.detector.look, photo, face)
         crop = self.embedder.align(photo, face.landmarks)[0]
         quality = assess(face, crop, frame=(photo.shape[0], photo.shape[1]))
-        return _Looked(crop, quality, before=set(quality.reasons) <= {spoilage(quality.texture)})
+        return Looked(crop, quality, before=set(quality.reasons) <= {spoilage(quality.texture)})
 
 
 @dataclass(frozen=True)
@@ -163,7 +171,7 @@ class _Row:
 
 def section(data: Path) -> str:
     """Markdown. Takes about ten minutes."""
-    reader = _Reader()
+    reader = Reader()
     photos, count = _photos(data)
     clean = reader.read(photos)
     rows = []
@@ -249,7 +257,7 @@ def _sums(rows: Sequence[_Row]) -> str:
     return table(["", "kinds that limits were chosen on", "unseen kinds"], lines)
 
 
-def _good(data: Path, reader: _Reader) -> str:
+def _good(data: Path, reader: Reader) -> str:
     """Clean LFW, and the repository's portraits as phones send them."""
     every = sorted(data.glob("*/*.jpg"))
     read = [reader.read(list(part)) for part in _parts(images_of(every), 50)]
@@ -258,11 +266,10 @@ def _good(data: Path, reader: _Reader) -> str:
         for column in zip(*((one.before, one.passed, one.doubted) for one in read), strict=True)
     )
     lines = [["LFW development photos, as they are", str(before), f"{(before - passed) / before:.2%}"]]
-    portraits = list(images_of(sorted((ROOT / "tests" / "data" / "faces").glob("[a-fh-z]*.*g"))))
     for side in (640, 1280):
         for quality in (60, 80, 95):
             for sigma in (0, 5, 10):
-                sent = [_as_a_phone_sends(portrait, side, quality, sigma) for portrait in portraits]
+                sent = [as_a_phone_sends(portrait, side, quality, sigma) for portrait in portraits()]
                 result = reader.read(sent)
                 refused = int(result.before.sum() - result.passed.sum())
                 lines.append(
@@ -271,20 +278,26 @@ def _good(data: Path, reader: _Reader) -> str:
     return table(["", "photos", "refused for it"], lines) + f"\n\n{doubted / before:.1%} of LFW's take a second look."
 
 
-def _as_a_phone_sends(photo: Image, side: int, quality: int, sigma: float) -> Image:
+def portraits() -> list[Image]:
+    """The repository's, of one person each."""
+    return list(images_of(sorted((ROOT / "tests" / "data" / "faces").glob("[a-fh-z]*.*g"))))
+
+
+def as_a_phone_sends(photo: Image, side: int, quality: int, sigma: float) -> Image:
+    """A smaller copy with so much noise and compression."""
     picture = Image_.fromarray(photo)
     picture.thumbnail((side, side), Image_.Resampling.LANCZOS)
     random = np.random.default_rng(0)
     return jpeg(noise(np.asarray(picture), sigma, random), quality, random)
 
 
-def _costs(reader: _Reader, photos: Sequence[Image]) -> str:
+def _costs(reader: Reader, photos: Sequence[Image]) -> str:
     """Of one clean photo, ms of one thread's own time: the medians of many."""
     measuring, whole, embedding = [], [], []
     torch.set_num_threads(1)
     for photo in photos[:40]:
         begun = process_time()
-        looked = reader._look(photo)
+        looked = reader.look(photo)
         seen = process_time()
         reader.embedder.embed([(looked.crop,)])
         embedded = process_time()
