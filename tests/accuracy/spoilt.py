@@ -39,7 +39,7 @@ TEXT = """## Spoilt photos
 Photos that were spoilt alike resemble each other, whoever they show. So a photo is refused when its embedding cannot be
 relied on (`noisy`, `compressed`, `pattern`, `unreliable`): by the length of the network's vector and three measures of
 the crop, and in doubt by the agreement with a smoothed copy (shared/ml/face/quality/reliability.py,
-[decision 31](decisions/0031-embeddings-that-can-be-relied-on.md)).
+[decision 28](decisions/0028-embeddings-that-can-be-relied-on.md)).
 
 {people} people of LFW's development part with two photos each, on whom nothing was chosen: one photo of each is
 enrolled, the other is the probe. The limits were chosen on the other half of the people and on the first kinds only;
