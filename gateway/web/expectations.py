@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.schemas import ID_PATTERN, ID_RULE
+from shared.schemas.texts import SEEN, text_rule
 
 Schema = Mapping[str, Any]
 
@@ -76,6 +77,8 @@ def id_advice(field: str) -> str:
 def _text(schema: Schema) -> str:
     if schema.get("pattern") == ID_PATTERN:
         return ID_RULE
+    if schema.get("pattern") == SEEN:
+        return text_rule(schema["maxLength"])
     if "contentEncoding" in schema:
         kind = "an image file" if schema["contentMediaType"] == "image/*" else "a file"
         return f"{kind} (base64 in JSON)"

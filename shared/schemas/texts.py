@@ -50,13 +50,18 @@ def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values))
 
 
+def text_rule(most: int) -> str:
+    """What such a text must be."""
+    return f"text of 1 to {most:,} characters, not only blanks, none of them a control character"
+
+
 def _text(most: int) -> Any:
     """What people are to read: it is not blank."""
     return Field(
         min_length=1,
         max_length=most,
         pattern=SEEN,
-        description=f"text of 1 to {most:,} characters, not only blanks, none of them a control character",
+        description=text_rule(most),
     )
 
 

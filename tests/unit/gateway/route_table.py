@@ -80,6 +80,7 @@ ROUTES: Mapping[str, Route] = {
     f"DELETE {PERSON}": Route("admin"),
     f"POST {PERSON}/faces": Route("enrol", files=IMAGE),
     f"DELETE {PERSON}/faces/{{face}}": Route("enrol"),
+    f"GET {PERSON}/faces/{{face}}/thumbnail": Route(PEOPLE),
     f"DELETE {PERSON}/lock": Route("admin"),
     f"POST {PERSON}/merge": Route("admin", json={"from": "bob"}, kept=False),
     f"GET {GALLERY}/export": Route("admin"),

@@ -312,7 +312,7 @@ def test_what_is_wrong_twice_is_said_once(api: Api) -> None:
 def test_text_of_a_wrong_length_is_refused_with_its_length(api: Api, field: str) -> None:
     body = {"image": B64, field: "x" * 201}
     answer = api.put("/v1/styles/mine", json=body)
-    refused(answer, 422, "invalid_field", f"`{field}` must be text of 1 to 200 characters.")
+    refused(answer, 422, "invalid_field", f"`{field}` must be text of 1 to 200 characters, not only")
 
 
 @pytest.mark.parametrize("value", ["abc", "-1", "1.5", "", "1e3", "٣"])
@@ -330,7 +330,7 @@ QUERIES = {
     "/v1/jobs?page=2": "cursor, limit",
     "/v1/jobs?cursor=yesterday": "`cursor`",
     "/v1/galleries/staff/persons?limit=1001": "from 1 to 1,000",
-    "/v1/galleries?limit=5": "none",
+    "/v1/whoami?limit=5": "none",
 }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from shared.face_models import FaceModelStore
 from shared.galleries.store import GalleryStore
-from shared.ml.face.catalogue import ACCURATE_MODEL
+from shared.ml.face.catalogue import ACCURATE_MODEL, DEFAULT_MODEL
 from shared.schemas import VisualisationResult
 from shared.storage.store import MemoryStore, preview_key, report_key
 from tests.unit.gateway.conftest import MATCH, PHOTO, Api, FakeWorker, stylised
@@ -59,7 +59,12 @@ class World:
 
     def _gallery(self) -> None:
         made = calibration()
-        self.galleries.update_gallery("default", "staff", lambda gallery: gallery.with_calibration(made))
+        rules = {"thumbnails": True}
+        self.galleries.update_gallery(
+            "default", "staff", lambda gallery: gallery.with_calibration(made).model_copy(update=rules)
+        )
+        face = self.galleries.get_template("default", "staff", "ada", DEFAULT_MODEL.digest, "f1")
+        self.galleries.put_template("default", "staff", face.model_copy(update={"thumbnail": PHOTO}))
         self.api.put("/v1/galleries/staff/persons/bob")
         feedback = {"job": self.ids["verified"], "kind": "wrong_person"}
         report = self._post("/v1/galleries/staff/feedback", feedback)
