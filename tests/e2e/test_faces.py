@@ -60,8 +60,8 @@ def test_nobody_is_recognised_twice_in_one_photo(client: Client, gallery: str, t
     twice = tmp_path / "twice.jpg"
     with Image.open(PHOTOS / "obama-2.jpg") as first, Image.open(PHOTOS / "obama-3.jpg") as second:
         both = Image.new("RGB", (1200, 600))
-        both.paste(first.resize((600, 600)), (0, 0))
-        both.paste(second.resize((600, 600)), (600, 0))
+        for place, portrait in ((0, first), (600, second)):
+            both.paste(ImageOps.fit(portrait, (600, 600), centering=(0.5, 0.2)), (place, 0))
         both.save(twice)
     faces = client.faces.recognise(gallery, twice).result["faces"]
     assert sorted(face["verdict"] for face in faces) == ["not_recognised", "recognised"]
@@ -201,6 +201,7 @@ def test_an_erased_person_does_not_come_back_with_a_late_enrolment(
     photo = (PHOTOS / "obama-1.jpg").read_bytes()
     path = f"/v1/galleries/{gallery}/persons/obama"
     accepted = [http.post(f"{path}/faces", files={"image": ("a.jpg", photo)}).json()["id"] for _ in range(6)]
+    client.jobs.wait(accepted[0], None)  # from now on there is somebody to erase
     http.delete(path).raise_for_status()
     for job_id in accepted:
         with suppress(NotFound):  # it was erased with him
