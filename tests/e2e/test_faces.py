@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from PIL import Image, ImageFilter
+from PIL import Image, ImageFilter, ImageOps
 
 from gateway.client import Client, NotFound
 from shared.ml.face.catalogue import DEFAULT_MODEL
