@@ -12,7 +12,7 @@ def test_the_examples_of_the_guide_to_faces_run(running: Stack, tmp_path: Path) 
     for expected in (
         '"landmarks"',
         '"lookalike"',
-        '"already_enrolled"',
+        "already_enrolled",
         '"identity_conflict"',
         "threshold",
         "Report: evaluation-door",
