@@ -84,7 +84,7 @@ def test_what_takes_its_time_is_said_to_be_loading(console: Console) -> None:
         answers.append(route)
 
     console.page.route("**/v1/audit?*", keep)
-    console.page.route("**/v1/models", keep)
+    console.page.route("**/v1/models?*", keep)
     page = console.open("/audit", "Audit")
     loading = page.get_by_text("Loading…")
     expect(loading).to_be_visible()
