@@ -235,4 +235,4 @@ def test_each_change_is_told_with_its_author_and_never_with_the_secret(admin: Ap
     assert {(one.tenant, one.actor, one.data["key"]) for one in told} == {("acme", author, made["id"])}
     text = "".join(one.model_dump_json() for one in told)
     for each in (made, rotated):
-        assert each["token"].rsplit("_", 1)[1] not in text
+        assert each["token"][-20:] not in text
