@@ -1,6 +1,6 @@
 """Ways to spoil a photo, each in three strengths: for the limits of the quality check, its tests and their proof.
 
-What the limits were fitted on is CHOSEN_ON; UNSEEN was looked at afterwards only.
+What the check was fitted on is CHOSEN_ON; UNSEEN was looked at afterwards only.
 """
 
 import io
@@ -126,9 +126,6 @@ def impulses(photo: Pixels, part: float, random: np.random.Generator) -> Pixels:
     return np.where(drawn < part / 2, 0, np.where(drawn > 1 - part / 2, 255, photo)).astype(np.uint8)
 
 
-# --- nothing was chosen on these ---
-
-
 def speckle(photo: Pixels, sigma: float, random: np.random.Generator) -> Pixels:
     """Noise in proportion to the light."""
     return _rounded(photo * (1 + random.normal(0, sigma, photo.shape)))
@@ -199,6 +196,83 @@ def solarized(photo: Pixels, limit: float, _: np.random.Generator) -> Pixels:
     return np.where(photo < limit, photo, 255 - photo).astype(np.uint8)
 
 
+def blurred(photo: Pixels, sigma: float, _: np.random.Generator) -> Pixels:
+    return np.asarray(cv2.GaussianBlur(photo, (0, 0), sigma), np.uint8)
+
+
+def jpeg_2000(photo: Pixels, rate: float, _: np.random.Generator) -> Pixels:
+    """So many times smaller."""
+    return _coded(photo, "JPEG2000", quality_mode="rates", quality_layers=[rate])
+
+
+# --- nothing was chosen on these ---
+
+
+def shaken(photo: Pixels, length: float, random: np.random.Generator) -> Pixels:
+    """The camera moved in a straight line, so many pixels."""
+    size = int(length) | 1
+    center = ((size - 1) / 2, (size - 1) / 2)
+    line = np.zeros((size, size), np.float32)
+    line[size // 2] = 1
+    turned = cv2.warpAffine(line, cv2.getRotationMatrix2D(center, random.uniform(0, 180), 1), (size, size))
+    return np.asarray(cv2.filter2D(photo, -1, turned / turned.sum(), borderType=cv2.BORDER_REFLECT), np.uint8)
+
+
+def denoised(photo: Pixels, gain: float, random: np.random.Generator) -> Pixels:
+    """A night camera that cleans its pictures (non-local means)."""
+    return np.asarray(cv2.fastNlMeansDenoisingColored(night(photo, gain, random), None, 12, 12, 5, 11), np.uint8)
+
+
+def hatched(photo: Pixels, depth: float, _: np.random.Generator) -> Pixels:
+    """Slanting lines, two pixels of each seven: a guilloche."""
+    x, y = _places(photo)
+    return _rounded(np.where(((x + y) % 7 < 2)[..., None], photo * (1 - depth), photo))
+
+
+def colors_apart(photo: Pixels, shift: float, _: np.random.Generator) -> Pixels:
+    """Red to one side and blue to the other: printing plates that do not meet."""
+    moved = photo.copy()
+    moved[..., 0] = np.roll(moved[..., 0], int(shift), axis=1)
+    moved[..., 2] = np.roll(moved[..., 2], -int(shift), axis=0)
+    return moved
+
+
+def false_colors(photo: Pixels, part: float, _: np.random.Generator) -> Pixels:
+    """As a heat camera shows it, laid over the photo."""
+    shown = cv2.applyColorMap(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY), cv2.COLORMAP_JET)[..., ::-1]
+    return _rounded((1 - part) * photo.astype(np.float64) + part * shown.astype(np.float64))
+
+
+def written_on(photo: Pixels, opacity: float, _: np.random.Generator) -> Pixels:
+    """SAMPLE, all over it."""
+    written = photo.copy()
+    for row in range(0, photo.shape[0] + 24, 24):
+        place = (-(row * 2 % 80), row)
+        cv2.putText(written, "SAMPLE " * 8, place, cv2.FONT_HERSHEY_SIMPLEX, 0.6, (255, 255, 255), 2, cv2.LINE_AA)
+    return _rounded((1 - opacity) * photo.astype(np.float64) + opacity * written.astype(np.float64))
+
+
+def rain(photo: Pixels, density: float, random: np.random.Generator) -> Pixels:
+    """Bright streaks; a hundredth of the pixels begins one at 1."""
+    drops = (random.random(photo.shape[:2]) < 0.01 * density).astype(np.float32)
+    streaks = np.asarray(cv2.filter2D(drops, -1, np.eye(9, dtype=np.float32)), np.float64)
+    return _rounded(photo + 200 * streaks.clip(0, 1)[..., None])
+
+
+def rippled(photo: Pixels, height: float, _: np.random.Generator) -> Pixels:
+    """Seen through waves of so many pixels."""
+    x, y = _places(photo)
+    seen = (x + height * np.sin(y / 3)).astype(np.float32), (y + height * np.sin(x / 3)).astype(np.float32)
+    return np.asarray(cv2.remap(photo, *seen, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT))
+
+
+def equalized(photo: Pixels, limit: float, _: np.random.Generator) -> Pixels:
+    """Contrast raised in every part by itself (CLAHE)."""
+    lab = cv2.cvtColor(photo, cv2.COLOR_RGB2LAB)
+    lab[..., 0] = cv2.createCLAHE(limit, (8, 8)).apply(lab[..., 0])
+    return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB))
+
+
 Kinds = Mapping[str, tuple[Spoil, tuple[float, float, float]]]
 
 CHOSEN_ON: Kinds = {
@@ -215,8 +289,6 @@ CHOSEN_ON: Kinds = {
     "palette, colors": (palette, (16, 8, 4)),
     "sharpened, times": (sharpened, (3, 6, 12)),
     "salt and pepper, part": (impulses, (0.03, 0.1, 0.25)),
-}
-UNSEEN: Kinds = {
     "speckle, σ": (speckle, (0.2, 0.35, 0.6)),
     "film grain, σ": (film_grain, (12, 25, 40)),
     "interlaced, shift px": (interlaced, (2, 4, 8)),
@@ -229,4 +301,17 @@ UNSEEN: Kinds = {
     "canvas, depth": (canvas, (0.3, 0.6, 1)),
     "frosted glass, σ": (frosted, (1, 2, 3)),
     "solarized, limit": (solarized, (192, 128, 64)),
+    "blurred, σ": (blurred, (1, 2, 3)),
+    "JPEG 2000, times smaller": (jpeg_2000, (60, 120, 250)),
+}
+UNSEEN: Kinds = {
+    "shaken, px": (shaken, (5, 9, 15)),
+    "night camera that cleans, gain": (denoised, (4, 8, 16)),
+    "hatched, depth": (hatched, (0.3, 0.6, 1)),
+    "colors apart, px": (colors_apart, (1, 3, 6)),
+    "false colors, part": (false_colors, (0.3, 0.6, 1)),
+    "written on, opacity": (written_on, (0.2, 0.5, 1)),
+    "rain, density": (rain, (0.5, 1, 2)),
+    "rippled, px": (rippled, (1, 2, 4)),
+    "equalized, limit": (equalized, (4, 10, 40)),
 }

@@ -22,7 +22,7 @@ from shared.ml.face.alignment import TEMPLATE
 from shared.ml.face.catalogue import CATALOGUE, DEFAULT_MODEL, ModelCard
 from shared.ml.face.detector import Image, Landmarks
 from shared.ml.face.embedder import FaceEmbedder
-from shared.ml.face.model import Aligned, Embeddings, FaceModel, Lengths
+from shared.ml.face.model import Aligned, Doubts, Embeddings, FaceModel
 from shared.ml.face.models import load_model
 from shared.ml.face.sface import SFace
 from shared.ml.face.training.manifest import Manifest
@@ -39,10 +39,10 @@ Embedding = npt.NDArray[np.float32]  # (dimensions,), unit length
 
 
 class Embedded(NamedTuple):
-    """A face's embedding, and how long the network's vector was (FaceModel.lengths)."""
+    """A face's embedding, and how much it is to be doubted (FaceModel.doubts)."""
 
     embedding: Embedding
-    length: float | None
+    doubt: float | None
 
 
 class OnDeviceThread:
@@ -66,8 +66,8 @@ class OnDeviceThread:
     def finish(self, raw: torch.Tensor) -> Embeddings:
         return self._network.finish(raw)
 
-    def lengths(self, raw: torch.Tensor) -> Lengths | None:
-        return self._network.lengths(raw)
+    def doubts(self, raw: torch.Tensor) -> Doubts | None:
+        return self._network.doubts(raw)
 
     def embed(self, faces: Sequence[Aligned]) -> Embeddings:
         return self.finish(self.forward(self.prepare(faces)))
@@ -155,8 +155,8 @@ class FaceModels:
 
         def forward(faces: Sequence[Aligned]) -> Sequence[Embedded]:
             raw = threaded.forward(threaded.prepare(faces))
-            lengths = threaded.lengths(raw)
-            known = [None] * len(faces) if lengths is None else lengths.tolist()
+            doubts = threaded.doubts(raw)
+            known = [None] * len(faces) if doubts is None else doubts.tolist()
             return list(map(Embedded, threaded.finish(raw), known))
 
         blank = _blank(network)

@@ -25,7 +25,7 @@ from shared.processors import processors
 from shared.schemas import DetectionResult, FaceBox, FaceChoice, FaceView, Model, Quality
 from shared.storage.store import ObjectStore
 from workers.face_models import Embedded, Embedding, ServedModel
-from workers.faces.embedding import FaceToEmbed, embed_reliably
+from workers.faces.embedding import embed_reliably
 from workers.models import weights_supply
 from workers.services import Services
 
@@ -97,7 +97,7 @@ class _Seen:
         if found is None:
             judged = quality.unreliable(self.quality) if self.quality.passed else self.quality
             return Refusal(Verdict.LOW_QUALITY, _advice(judged), self._view(judged))
-        view = self._view(quality.with_length(self.quality, found[0].length))
+        view = self._view(quality.with_doubt(self.quality, found[0].doubt))
         embeddings = tuple(one.embedding for one in found)
         return Face(view, embeddings, self.context, self.aligned[0][0], self.others)
 
@@ -267,8 +267,7 @@ def _advice(measured: FaceQuality) -> str:
 def _embed(seen: Sequence[_Seen | Refusal], models: Sequence[ServedModel]) -> list[Face | Refusal]:
     """Embeddings for those that pass."""
     passed = {number: one for number, one in enumerate(seen) if isinstance(one, _Seen) and one.quality.passed}
-    faces = [FaceToEmbed(one.aligned, one.quality.texture) for one in passed.values()]
-    embedded = dict(zip(passed, embed_reliably(faces, models), strict=True))
+    embedded = dict(zip(passed, embed_reliably([one.aligned for one in passed.values()], models), strict=True))
     return [
         one if isinstance(one, Refusal) else one.with_embeddings(embedded.get(number))
         for number, one in enumerate(seen)

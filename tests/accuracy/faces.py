@@ -12,6 +12,7 @@ import numpy.typing as npt
 import torch
 
 from shared.ml.face.detector import FaceDetector
+from shared.ml.face.doubt import split
 from shared.ml.face.embedder import FaceEmbedder
 from shared.ml.face.fusion import FusedEmbedder
 from shared.ml.face.geometry import DetectedFace, Image
@@ -117,7 +118,7 @@ class _Collector:
     def _embed(self) -> None:
         sface = self._models.sface
         raw = sface.forward(sface.prepare([(crops[0],) for crops in self._waiting]))
-        self._raw.append(raw.float().numpy())
+        self._raw.append(split(raw)[0].numpy())
         self._fused.append(self._models.accurate.embed(self._waiting))
         self._waiting = []
 

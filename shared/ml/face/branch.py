@@ -19,7 +19,8 @@ class Branch:
     """`network` maps (N, 3, size, size) RGB in [0, 255] to (N, D).
 
     A `mirrored` branch sees every face as it is and mirrored, and gives the sum of the two unit vectors, for what
-    differs between them is no property of the person, at the mean of the two vectors' lengths.
+    differs between them is no property of the person. Of the D columns the last `beside` are no part of the vector: a
+    mirrored branch gives their mean.
     """
 
     def __init__(
@@ -30,12 +31,14 @@ class Branch:
         dtype: torch.dtype | None = None,
         frame: tuple[Landmarks, int] = (TEMPLATE, CROP_SIZE),
         mirrored: bool = False,
+        beside: int = 0,
     ) -> None:
         """`frame`: where the five landmarks lie in the crop, and its side in pixels."""
         self.device = device
         self.dtype = dtype or inference_dtype(device)
         self._template, self._size = frame
         self._mirrored = mirrored
+        self._beside = beside
         # channels_last: the layout in which oneDNN and cuDNN have their fast half-precision convolutions
         layout = torch.channels_last
         self._network = network.eval().to(device, self.dtype).to(memory_format=layout)  # type: ignore[call-overload]  # torch's stubs lack it
@@ -60,8 +63,7 @@ class Branch:
         if not self._mirrored:
             result: torch.Tensor = self._network(pixels)
             return result
-        both: torch.Tensor = self._network(torch.cat([pixels, pixels.flip(3)]))  # (2 N, D)
-        one, other = functional.normalize(both.float(), dim=1).chunk(2)
-        lengths = both.float().norm(dim=1).unflatten(0, (2, -1)).mean(dim=0)
-        summed: torch.Tensor = functional.normalize(one + other, dim=1) * lengths[:, None]
-        return summed
+        both: torch.Tensor = self._network(torch.cat([pixels, pixels.flip(3)])).float()  # (2 N, D)
+        size = both.shape[1] - self._beside
+        one, other = functional.normalize(both[:, :size], dim=1).chunk(2)
+        return torch.cat([one + other, torch.stack(both[:, size:].chunk(2)).mean(dim=0)], dim=1)

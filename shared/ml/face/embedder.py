@@ -8,8 +8,9 @@ import torch
 from torch.nn import functional
 
 from shared.ml.face.branch import Branch
+from shared.ml.face.doubt import DoubtingSFace, split
 from shared.ml.face.geometry import Image, Landmarks
-from shared.ml.face.model import Aligned, Embeddings, Lengths
+from shared.ml.face.model import Aligned, Doubts, Embeddings
 from shared.ml.face.sface import SFace
 from shared.ml.weights import SFACE, Supply, Weights, load
 
@@ -26,7 +27,8 @@ class FaceEmbedder:
         self.name = weights.name
         self.digest = weights.digest
         self.device = device
-        self._branch = Branch(network, device, dtype=dtype)
+        self._doubts = weights.digest == SFACE.digest
+        self._branch = Branch(DoubtingSFace(network) if self._doubts else network, device, dtype=dtype)
         self.dtype = self._branch.dtype
 
     @classmethod
@@ -58,17 +60,17 @@ class FaceEmbedder:
 
     @torch.inference_mode()
     def forward(self, pixels: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """(N, 3, 112, 112) uint8 -> (N, 128), not normalised, on the device."""
+        """(N, 3, 112, 112) uint8 -> on the device (N, 128), not normalised, and where it is known a column of doubt."""
         (crops,) = pixels
         return self._branch.forward(crops)
 
     def finish(self, raw: torch.Tensor) -> Embeddings:
         """-> (N, 128) float32 of unit length, in the host's memory."""
-        vectors = functional.normalize(raw.float().cpu(), dim=1)
+        vectors = functional.normalize(raw[:, : self.dimensions].float().cpu(), dim=1)
         return np.asarray(vectors.numpy(), dtype=np.float32)
 
-    def lengths(self, raw: torch.Tensor) -> Lengths | None:
+    def doubts(self, raw: torch.Tensor) -> Doubts | None:
         """-> (N,); None of trained weights."""
-        if self.digest != SFACE.digest:
+        if not self._doubts:
             return None
-        return np.asarray(raw.float().norm(dim=1).cpu().numpy(), dtype=np.float32)
+        return np.asarray(split(raw)[1].cpu().numpy(), dtype=np.float32)

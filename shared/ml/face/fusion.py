@@ -16,11 +16,14 @@ from torch.nn import functional
 
 from shared.ml.face.branch import Branch
 from shared.ml.face.dlib_resnet import INPUT_SIZE, TEMPLATE, DlibResNet
+from shared.ml.face.doubt import DoubtingSFace
 from shared.ml.face.geometry import Image, Landmarks
-from shared.ml.face.model import Aligned, Embeddings, Lengths
+from shared.ml.face.model import Aligned, Doubts, Embeddings
 from shared.ml.face.recipe import ACCURATE, ACCURATE_DIGEST, ACCURATE_DIMENSIONS, DLIB_WEIGHT
 from shared.ml.face.sface import SFace
 from shared.ml.weights import DLIB_RESNET, SFACE, Supply, load
+
+_DOUBT = 128  # its column
 
 
 class FusedEmbedder:
@@ -35,7 +38,7 @@ class FusedEmbedder:
     ) -> None:
         self.device = device
         self._branches = (
-            Branch(sface, device, dtype=dtype, mirrored=True),
+            Branch(DoubtingSFace(sface), device, dtype=dtype, mirrored=True, beside=1),
             Branch(dlib, device, dtype=dtype, frame=(TEMPLATE, INPUT_SIZE)),
         )
         self._weights = (1.0, DLIB_WEIGHT)
@@ -70,16 +73,16 @@ class FusedEmbedder:
 
     @torch.inference_mode()
     def forward(self, pixels: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """The two tensors of `prepare` -> (N, 256) float32, the networks' vectors side by side."""
+        """The two tensors of `prepare` -> (N, 257) float32: SFace's vectors and the doubt in them, dlib's vectors."""
         parts = zip(self._branches, pixels, strict=True)
         return torch.cat([branch.forward(crops).float() for branch, crops in parts], dim=1)
 
     def finish(self, raw: torch.Tensor) -> Embeddings:
         """-> (N, 256) float32 of unit length, each network's half of its weight's length, in the host's memory."""
-        halves = zip(self._weights, raw.cpu().chunk(2, dim=1), strict=True)
+        halves = zip(self._weights, (raw[:, :_DOUBT].cpu(), raw[:, _DOUBT + 1 :].cpu()), strict=True)
         weighted = torch.cat([weight * functional.normalize(half, dim=1) for weight, half in halves], dim=1)
         return np.asarray(functional.normalize(weighted, dim=1).numpy(), dtype=np.float32)
 
-    def lengths(self, raw: torch.Tensor) -> Lengths:
-        """-> (N,) of SFace's half."""
-        return np.asarray(raw.chunk(2, dim=1)[0].norm(dim=1).cpu().numpy(), dtype=np.float32)
+    def doubts(self, raw: torch.Tensor) -> Doubts:
+        """-> (N,): the mean of the face's and its mirror image's."""
+        return np.asarray(raw[:, _DOUBT].cpu().numpy(), dtype=np.float32)

@@ -15,7 +15,7 @@ the (112, 112, 3) crop of shared.ml.face.alignment, which the quality is measure
 
 Embeddings = npt.NDArray[np.float32]  # (N, dimensions), rows of unit length
 
-Lengths = npt.NDArray[np.float32]  # (N,)
+Doubts = npt.NDArray[np.float32]  # (N,), log odds
 
 
 class FaceModel(Protocol):
@@ -42,18 +42,15 @@ class FaceModel(Protocol):
         ...
 
     def forward(self, pixels: tuple[torch.Tensor, ...]) -> torch.Tensor:
-        """On the device: -> (N, dimensions), not normalised."""
+        """On the device: -> (N, ...), what `finish` and `doubts` read."""
         ...
 
     def finish(self, raw: torch.Tensor) -> Embeddings:
         """In the host's memory: -> (N, dimensions) float32 of unit length."""
         ...
 
-    def lengths(self, raw: torch.Tensor) -> Lengths | None:
-        """-> (N,): how long SFace's vectors are before they are made units; None where no limits are known for them.
-
-        The length says how much of a face the network saw (shared/ml/face/quality/reliability.py).
-        """
+    def doubts(self, raw: torch.Tensor) -> Doubts | None:
+        """-> (N,): how much each embedding is to be doubted (shared/ml/face/doubt.py); None where it is not known."""
         ...
 
     def embed(self, faces: Sequence[Aligned]) -> Embeddings:

@@ -86,19 +86,17 @@ class PhotoReader:
     def _embed(self, faces: Sequence[Aligned]) -> list[Embedding | str]:
         """The embedding of each, or in one line why it cannot be relied on."""
         raw = self.model.forward(self.model.prepare(faces))
-        vectors, lengths = self.model.finish(raw), self.model.lengths(raw)
+        vectors, doubts = self.model.finish(raw), self.model.doubts(raw)
         if self.rule is FaceRule.CENTRAL:
             return list(vectors)
-        textures = [texture_of(crops[0]) for crops in faces]
-        known = [None] * len(faces) if lengths is None else lengths.tolist()
-        standings = [standing(texture, length) for texture, length in zip(textures, known, strict=True)]
+        standings = [standing(doubt) for doubt in ([None] * len(faces) if doubts is None else doubts.tolist())]
         doubted = [number for number, how in enumerate(standings) if how is Standing.DOUBTED]
         copies = self.model.embed([smoothed(faces[number]) for number in doubted]) if doubted else ()
-        agreed = {n for n, copy in zip(doubted, copies, strict=True) if agrees(vectors[n], copy, textures[n], known[n])}
+        agreed = {number for number, copy in zip(doubted, copies, strict=True) if agrees(vectors[number], copy)}
         return [
             vectors[number]
             if number in agreed or standings[number] is Standing.RELIABLE
-            else f"{Verdict.LOW_QUALITY}: {quality.spoilage(textures[number])}"
+            else f"{Verdict.LOW_QUALITY}: {quality.spoilage(texture_of(faces[number][0]))}"
             for number in range(len(faces))
         ]
 

@@ -55,11 +55,17 @@ class SFace(nn.Module):
         self.head = nn.Linear(channels * _LAST_MAP * _LAST_MAP, EMBEDDING_SIZE)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        return self.embedded(self.features(self.scaled(pixels)))
+
+    def scaled(self, pixels: torch.Tensor) -> torch.Tensor:
+        """[0, 255] -> [-1, 1], in the network's type."""
         # exact in bfloat16 too: every (p - 127.5) for an integer p has at most 8 significant bits
-        x = (pixels.to(self.head.weight.dtype) - _MEAN) * _SCALE  # [0, 255] -> [-1, 1]
-        x = self.features(x)  # (N, 1024, 7, 7)
+        return (pixels.to(self.head.weight.dtype) - _MEAN) * _SCALE
+
+    def embedded(self, last: torch.Tensor) -> torch.Tensor:
+        """(N, 1024, 7, 7) -> (N, 128)."""
         # channels_last keeps its memory order through the network; the head was trained on (C, H, W) order
-        return cast(torch.Tensor, self.head(x.flatten(1)))
+        return cast(torch.Tensor, self.head(last.flatten(1)))
 
 
 def convert(path: Path) -> Arrays:

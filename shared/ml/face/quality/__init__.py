@@ -11,7 +11,7 @@ from shared.ml.face.quality.quality import (
     head_pose,
     spoilage,
     unreliable,
-    with_length,
+    with_doubt,
 )
 
 __all__ = [
@@ -25,5 +25,5 @@ __all__ = [
     "head_pose",
     "spoilage",
     "unreliable",
-    "with_length",
+    "with_doubt",
 ]

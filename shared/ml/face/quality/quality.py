@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from shared.ml.face.geometry import DetectedFace, Image, Landmarks
 from shared.ml.face.quality.occlusion import visibility
-from shared.ml.face.quality.reliability import LONGEST, REFUSED, doubt, is_spoilt
+from shared.ml.face.quality.reliability import REFUSED, TYPICAL, is_spoilt
 from shared.ml.face.quality.texture import FACE, Texture
 from shared.ml.face.quality.texture import measure as texture_of
 
@@ -98,7 +98,7 @@ _FLATNESS = 0.015
 _TONES = 5.5  # bits
 _HARSH = 45.0  # grey levels of contrast: glare has few tones too, but no black beside the white
 _ODD_NOISE = 10.0  # more than the sharpest portrait's stubble and hair under noise of 10 grey levels
-_FULL_DOUBT = -5.0  # the median of good photos: full marks
+_SOFT = 1.6  # sharpness
 
 # The detector's confidence in a face that lies wholly in the picture. 99.9 % of LFW reach it; of faces covered on
 # one side, 3 of 4 do not. It says little of masks and nothing of dark glasses: occlusion.py is for those.
@@ -180,7 +180,6 @@ def assess(face: DetectedFace, crop: Image, *, frame: tuple[int, int]) -> FaceQu
             _grade(brightness, MIN_BRIGHTNESS, full=60.0),
             _grade(white, MAX_WHITE, full=0.05),
             _grade(visible, 1.0, full=1.5),
-            _grade(doubt(texture, LONGEST), REFUSED, full=_FULL_DOUBT),
             _REFUSED if any(failed.values()) else face.score,
         ),
         reasons=tuple(reason for reason in Reason if failed.get(reason)),
@@ -206,18 +205,19 @@ def _is_odd(texture: Texture, contrast: float) -> bool:
     return few or texture.noise > _ODD_NOISE or texture.regularity > _PATTERN_REGULARITY
 
 
-def with_length(quality: FaceQuality, length: float | None) -> FaceQuality:
-    """The quality once it is known how long the network's vector is (reliability.py)."""
-    if length is None:
+def with_doubt(quality: FaceQuality, doubt: float | None) -> FaceQuality:
+    """The quality once the network has seen the face (reliability.py)."""
+    if doubt is None:
         return quality
-    graded = _grade(doubt(quality.texture, length), REFUSED, full=_FULL_DOUBT)
-    return replace(quality, overall=min(quality.overall, graded))
+    return replace(quality, overall=min(quality.overall, _grade(doubt, REFUSED, full=TYPICAL)))
 
 
 def unreliable(quality: FaceQuality) -> FaceQuality:
     """The quality of a face whose embedding cannot be relied on."""
-    reasons = (*quality.reasons, spoilage(quality.texture))
-    return replace(quality, overall=min(quality.overall, _REFUSED), reasons=reasons)
+    reason = spoilage(quality.texture)
+    if reason is Reason.UNRELIABLE and quality.sharpness < _SOFT:
+        reason = Reason.BLURRED
+    return replace(quality, overall=min(quality.overall, _REFUSED), reasons=(*quality.reasons, reason))
 
 
 def _inside(points: npt.NDArray[np.float32], frame: tuple[int, int]) -> bool:

@@ -37,9 +37,9 @@ def model(weights_dir: Path) -> Iterator[ServedModel]:
 
     def embed(faces: Sequence[Aligned]) -> list[Embedded]:
         raw = embedder.forward(embedder.prepare(faces))
-        lengths = embedder.lengths(raw)
-        assert lengths is not None
-        return list(map(Embedded, embedder.finish(raw), lengths.tolist()))
+        doubts = embedder.doubts(raw)
+        assert doubts is not None
+        return list(map(Embedded, embedder.finish(raw), doubts.tolist()))
 
     batcher: MicroBatcher[Aligned, Embedded] = MicroBatcher(embed, max_size=8, max_wait=0.001)
     yield ServedModel(embedder, DEFAULT_MODEL, batcher)

@@ -35,11 +35,16 @@ def test_a_branch_gives_what_its_network_gives() -> None:
     assert run(Branch(Corner(), torch.device("cpu")), (3, 4), (0, 9)) == [[3, 4], [0, 9]]
 
 
-def test_a_mirrored_branch_adds_the_unit_vectors_of_both_views_and_keeps_their_mean_length() -> None:
+def test_a_mirrored_branch_adds_the_unit_vectors_of_both_views() -> None:
     branch = Branch(Corner(), torch.device("cpu"), mirrored=True)
     first, second = run(branch, (3, 4), (0, 9))
-    np.testing.assert_allclose(first, [5 / 2**0.5, 5 / 2**0.5], rtol=1e-6)  # (0.6, 0.8) + (0.8, 0.6)
-    np.testing.assert_allclose(second, [9 / 2**0.5, 9 / 2**0.5], rtol=1e-6)
+    np.testing.assert_allclose(first, [1.4, 1.4], rtol=1e-6)  # (0.6, 0.8) + (0.8, 0.6)
+    np.testing.assert_allclose(second, [1, 1], rtol=1e-6)
+
+
+def test_what_stands_beside_a_vector_is_averaged() -> None:
+    branch = Branch(Corner(), torch.device("cpu"), mirrored=True, beside=1)
+    np.testing.assert_allclose(run(branch, (3, 4), (0, 9)), [[2, 3.5], [1, 4.5]], rtol=1e-6)
 
 
 def test_on_a_cpu_the_network_never_sees_more_than_eight_at_a_time() -> None:

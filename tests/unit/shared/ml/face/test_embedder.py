@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import torch
 
 from shared.ml.face.detector import FaceDetector
 from shared.ml.face.embedder import FaceEmbedder
-from shared.ml.face.model import Aligned
+from shared.ml.face.model import Aligned, Doubts
+from shared.ml.face.quality.reliability import REFUSED
+from shared.ml.face.sface import SFace
 from shared.ml.face.verification import DEFAULT_VERIFICATION, Verdict, verification_profile, verify
 from shared.ml.weights import SFACE
+from tests import spoiling
 
 Image = npt.NDArray[np.uint8]
 Read = Callable[[str], Image]
@@ -68,7 +72,7 @@ def test_the_stages_hand_on_bytes_then_the_device_then_the_host(
     assert (pixels.shape, pixels.dtype) == ((len(crops), 3, 112, 112), torch.uint8)
     assert pixels.is_contiguous(memory_format=torch.channels_last)
     raw = embedder.forward((pixels,))
-    assert (raw.shape, raw.device.type) == ((len(crops), 128), "cpu")
+    assert (raw.shape, raw.device.type) == ((len(crops), 129), "cpu")
     np.testing.assert_array_equal(embedder.finish(raw), embedder.embed([crop for _, crop in crops]))
 
 
@@ -91,6 +95,29 @@ def test_half_precision_changes_a_score_little(
     fast = embedder.embed([crop for _, crop in crops])
     assert (exact * fast).sum(axis=1).min() > 0.998
     assert np.abs(exact @ exact.T - fast @ fast.T).max() < 0.02
+
+
+def test_doubt_is_small_of_portraits_grows_with_noise_and_changes_little_in_half_precision(
+    embedder: FaceEmbedder, crops: list[tuple[str, Aligned]], weights_dir: Path
+) -> None:
+    half = FaceEmbedder.from_weights(torch.device("cpu"), cache_dir=weights_dir, dtype=torch.bfloat16)
+    random = np.random.default_rng(0)
+    faces = [crop for _, crop in crops]
+    noisy = [tuple(spoiling.noise(crop, 40, random) for crop in face) for face in faces]
+
+    def doubts(model: FaceEmbedder, given: list[Aligned]) -> Doubts:
+        found = model.doubts(model.forward(model.prepare(given)))
+        assert found is not None
+        return found
+
+    assert doubts(embedder, faces).max() < REFUSED < doubts(embedder, noisy).min()
+    assert np.abs(doubts(embedder, faces) - doubts(half, faces)).max() < 0.5
+
+
+def test_trained_weights_know_no_doubt(crops: list[tuple[str, Aligned]]) -> None:
+    trained = replace(SFACE, name="mine", sha256="0" * 64)
+    model = FaceEmbedder(SFace(), device=torch.device("cpu"), weights=trained)
+    assert model.doubts(model.forward(model.prepare([crops[0][1]]))) is None
 
 
 def test_the_model_is_named_by_its_file(embedder: FaceEmbedder) -> None:

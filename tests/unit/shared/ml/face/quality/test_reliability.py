@@ -14,8 +14,8 @@ from PIL import Image as Pictures
 from shared.ml.face.detector import FaceDetector
 from shared.ml.face.embedder import FaceEmbedder
 from shared.ml.face.geometry import DetectedFace
-from shared.ml.face.quality import FaceQuality, Reason, assess, spoilage, unreliable, with_length
-from shared.ml.face.quality.reliability import Standing, agrees, doubt, is_spoilt, smoothed, standing
+from shared.ml.face.quality import FaceQuality, Reason, assess, spoilage, unreliable, with_doubt
+from shared.ml.face.quality.reliability import DOUBTED, REFUSED, Standing, agrees, is_spoilt, smoothed, standing
 from shared.ml.face.quality.texture import Texture, measure
 from shared.ml.face.refinement import refine
 from tests import spoiling
@@ -47,13 +47,11 @@ def judged(detector: FaceDetector, embedder: FaceEmbedder) -> Callable[[Image], 
             return quality
         raw = embedder.forward(embedder.prepare([crops, smoothed(crops)]))
         vector, copy = embedder.finish(raw)
-        lengths = embedder.lengths(raw)
-        assert lengths is not None
-        how = standing(quality.texture, float(lengths[0]))
-        relied_on = how is Standing.RELIABLE or (
-            how is Standing.DOUBTED and agrees(vector, copy, quality.texture, float(lengths[0]))
-        )
-        return with_length(quality, float(lengths[0])) if relied_on else unreliable(quality)
+        doubts = embedder.doubts(raw)
+        assert doubts is not None
+        how = standing(float(doubts[0]))
+        relied_on = how is Standing.RELIABLE or (how is Standing.DOUBTED and agrees(vector, copy))
+        return with_doubt(quality, float(doubts[0])) if relied_on else unreliable(quality)
 
     return judge
 
@@ -124,19 +122,19 @@ def test_the_reason_names_what_stands_out() -> None:
     assert all(reason.advice for reason in Reason)
 
 
-def test_doubt_grows_with_all_that_spoils_and_falls_with_the_length_of_the_vector() -> None:
-    usual = doubt(GOOD, 12.6)
-    assert usual < doubt(GOOD, 11)
-    for spoilt in (replace(GOOD, noise=9), replace(GOOD, flatness=0.1), replace(GOOD, sparsity=5)):
-        assert doubt(spoilt, 12.6) > usual
+def test_a_soft_photo_is_called_blurred(detector: FaceDetector, embedder: FaceEmbedder, portrait: Read) -> None:
+    photo = at(portrait("obama-1.jpg"), 320)
+    face = detector.detect(photo)[0]
+    sharp = assess(face, embedder.align(photo, face.landmarks)[0], frame=(photo.shape[0], photo.shape[1]))
+    assert unreliable(replace(sharp, texture=GOOD)).reasons == (Reason.UNRELIABLE,)
+    assert unreliable(replace(sharp, texture=GOOD, sharpness=1.2)).reasons == (Reason.BLURRED,)
 
 
-def test_a_good_photo_takes_no_second_look_and_one_of_unknown_length_always_does() -> None:
-    assert standing(GOOD, 12.6) is Standing.RELIABLE
-    assert standing(GOOD, 10.6) is Standing.DOUBTED
-    assert standing(GOOD, 6.0) is Standing.UNRELIABLE
-    assert standing(GOOD, None) is Standing.DOUBTED
-    assert standing(replace(GOOD, noise=74), None) is Standing.UNRELIABLE
+def test_a_good_photo_takes_no_second_look_and_one_of_unknown_doubt_always_does() -> None:
+    assert standing(DOUBTED - 1) is Standing.RELIABLE
+    assert standing(DOUBTED) is Standing.DOUBTED
+    assert standing(REFUSED) is Standing.UNRELIABLE
+    assert standing(None) is Standing.DOUBTED
     assert is_spoilt(replace(GOOD, noise=74))
     assert not is_spoilt(GOOD)
 
