@@ -205,9 +205,6 @@ def jpeg_2000(photo: Pixels, rate: float, _: np.random.Generator) -> Pixels:
     return _coded(photo, "JPEG2000", quality_mode="rates", quality_layers=[rate])
 
 
-# --- nothing was chosen on these ---
-
-
 def shaken(photo: Pixels, length: float, random: np.random.Generator) -> Pixels:
     """The camera moved in a straight line, so many pixels."""
     size = int(length) | 1
@@ -273,6 +270,75 @@ def equalized(photo: Pixels, limit: float, _: np.random.Generator) -> Pixels:
     return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB))
 
 
+# --- nothing was fitted on these ---
+
+
+def bulged(photo: Pixels, strength: float, _: np.random.Generator) -> Pixels:
+    """Through a spy hole: the middle is enlarged."""
+    height, width = photo.shape[:2]
+    x, y = _places(photo)
+    dx, dy = (x - width / 2) / width, (y - height / 2) / height
+    pulled = 1 - strength * np.exp(-((dx**2 + dy**2) / 0.08))
+    seen = (
+        (width / 2 + pulled * dx * width).astype(np.float32),
+        (height / 2 + pulled * dy * height).astype(np.float32),
+    )
+    return np.asarray(cv2.remap(photo, *seen, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT))
+
+
+def squeezed(photo: Pixels, factor: float, _: np.random.Generator) -> Pixels:
+    """Narrower; what is missing at the sides is gray."""
+    narrow = Image.fromarray(photo).resize((round(photo.shape[1] * factor), photo.shape[0]), Image.Resampling.BICUBIC)
+    whole = Image.new("RGB", (photo.shape[1], photo.shape[0]), (127, 127, 127))
+    whole.paste(narrow, ((photo.shape[1] - narrow.width) // 2, 0))
+    return np.asarray(whole)
+
+
+def checked(photo: Pixels, opacity: float, _: np.random.Generator) -> Pixels:
+    """A fine board of dark and light squares shines through."""
+    x, y = _places(photo)
+    board = 255.0 * ((x // 5 + y // 5) % 2)
+    return _rounded((1 - opacity) * photo + opacity * board[..., None])
+
+
+def curved(photo: Pixels, gamma: float, _: np.random.Generator) -> Pixels:
+    """Another gamma: the dark parts drown, or the light ones."""
+    return _rounded(255 * (photo / 255) ** gamma)
+
+
+def duotone(photo: Pixels, part: float, _: np.random.Generator) -> Pixels:
+    """Printed in two inks, dark blue and orange."""
+    gray = photo.mean(axis=2, keepdims=True) / 255
+    inked = gray * np.array([255.0, 170.0, 60.0]) + (1 - gray) * np.array([10.0, 20.0, 90.0])
+    return _rounded((1 - part) * photo + part * inked)
+
+
+def cartoon(photo: Pixels, strength: float, _: np.random.Generator) -> Pixels:
+    """Flat colors, and black lines where there are edges."""
+    flat = cv2.bilateralFilter(photo, 9, 40 * strength, 5).astype(np.float64)
+    gray = cv2.GaussianBlur(cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY).astype(np.float64), (0, 0), 1)
+    edges = np.hypot(cv2.Sobel(gray, cv2.CV_64F, 1, 0), cv2.Sobel(gray, cv2.CV_64F, 0, 1))
+    return _rounded(np.rint(flat / 24) * 24 * np.clip(1.6 - strength * edges / 120, 0, 1)[..., None])
+
+
+def web_colors(photo: Pixels, steps: float, _: np.random.Generator) -> Pixels:
+    """A palette of so many steps of each color, its error spread."""
+    values = [round(255 * step / (steps - 1)) for step in range(int(steps))]
+    palette_ = Image.new("P", (1, 1))
+    palette_.putpalette([level for r in values for g in values for b in values for level in (r, g, b)])
+    return np.asarray(Image.fromarray(photo).quantize(palette=palette_).convert("RGB"))
+
+
+def zoomed(photo: Pixels, part: float, _: np.random.Generator) -> Pixels:
+    """The lens was turned meanwhile: blurred from the middle outwards."""
+    height, width = photo.shape[:2]
+    views = []
+    for step in range(9):
+        matrix = cv2.getRotationMatrix2D((width / 2, height / 2), 0, 1 + part * step / 8)
+        views.append(cv2.warpAffine(photo, matrix, (width, height), borderMode=cv2.BORDER_REFLECT).astype(np.float64))
+    return _rounded(np.mean(views, axis=0))
+
+
 Kinds = Mapping[str, tuple[Spoil, tuple[float, float, float]]]
 
 CHOSEN_ON: Kinds = {
@@ -303,8 +369,6 @@ CHOSEN_ON: Kinds = {
     "solarized, limit": (solarized, (192, 128, 64)),
     "blurred, σ": (blurred, (1, 2, 3)),
     "JPEG 2000, times smaller": (jpeg_2000, (60, 120, 250)),
-}
-UNSEEN: Kinds = {
     "shaken, px": (shaken, (5, 9, 15)),
     "night camera that cleans, gain": (denoised, (4, 8, 16)),
     "hatched, depth": (hatched, (0.3, 0.6, 1)),
@@ -314,4 +378,14 @@ UNSEEN: Kinds = {
     "rain, density": (rain, (0.5, 1, 2)),
     "rippled, px": (rippled, (1, 2, 4)),
     "equalized, limit": (equalized, (4, 10, 40)),
+}
+UNSEEN: Kinds = {
+    "bulged, strength": (bulged, (0.2, 0.35, 0.5)),
+    "squeezed, to": (squeezed, (0.85, 0.7, 0.55)),
+    "checked, opacity": (checked, (0.1, 0.25, 0.5)),
+    "gamma": (curved, (2, 3.5, 0.35)),
+    "two inks, part": (duotone, (0.4, 0.7, 1)),
+    "cartoon, strength": (cartoon, (1, 2, 4)),
+    "web colors, steps": (web_colors, (6, 4, 3)),
+    "zoomed, part": (zoomed, (0.1, 0.2, 0.4)),
 }

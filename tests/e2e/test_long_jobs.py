@@ -19,7 +19,7 @@ from shared.storage.s3_store import S3Store
 from tests.e2e.conftest import PHOTOS
 from tests.e2e.test_faults import steps_done, wait_for
 
-STEPS = 100
+STEPS = 60
 LONG: dict[str, str | float] = {"mode": "fine", "size": 128, "levels": 1, "steps": STEPS, "format": "png"}
 
 
@@ -84,7 +84,7 @@ def test_the_event_stream_has_every_preview_and_each_can_be_read(client: Client,
 
 
 def test_progress_tells_costs_and_the_time_to_the_end(client: Client, http: httpx.Client) -> None:
-    told = [data for kind, data in events(http, start(client, steps=60)) if kind == "progress"]
+    told = [data for kind, data in events(http, start(client, steps=30)) if kind == "progress"]
     assert all(data["content_cost"] >= 0 < data["style_cost"] for data in told)
     left = [data["eta_seconds"] for data in told[1:]]
     assert left[-1] == 0
