@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from shared.errors import WeightsCorrupt
 from shared.face_models import FaceModelStore, card_of, identity
 from shared.ml.face.alignment import TEMPLATE
+from shared.ml.face.branch import CPU_BATCH
 from shared.ml.face.catalogue import CATALOGUE, DEFAULT_MODEL, ModelCard
 from shared.ml.face.detector import Image, Landmarks
 from shared.ml.face.embedder import FaceEmbedder
@@ -160,7 +161,9 @@ class FaceModels:
             return list(map(Embedded, threaded.finish(raw), known))
 
         blank = _blank(network)
-        for size in (1, self._settings.batch_size):
+        # the shapes that the network will see, so that the first client waits for none of them to be prepared
+        largest = self._settings.batch_size
+        for size in (1, min(largest, CPU_BATCH) if self.device.type == "cpu" else largest):
             forward([blank] * size)
         log.info("model is warm", model=card.name, digest=card.digest)
         batcher = MicroBatcher(

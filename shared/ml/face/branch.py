@@ -12,7 +12,7 @@ from shared.ml.face.alignment import CROP_SIZE, TEMPLATE, align
 from shared.ml.face.geometry import Image, Landmarks
 
 # On a CPU a face costs least in batches of 8: larger ones leave the cache. A GPU takes what it is given.
-_CPU_BATCH = 8
+CPU_BATCH = 8
 
 
 class Branch:
@@ -56,7 +56,7 @@ class Branch:
         """(N, 3, size, size) uint8 -> (N, D) on the device, not normalised."""
         if self.device.type != "cpu":
             return self._run(pixels.to(self.device, non_blocking=True))
-        chunk = _CPU_BATCH // 2 if self._mirrored else _CPU_BATCH
+        chunk = CPU_BATCH // 2 if self._mirrored else CPU_BATCH
         return torch.cat([self._run(part) for part in torch.split(pixels, chunk)])
 
     def _run(self, pixels: torch.Tensor) -> torch.Tensor:
