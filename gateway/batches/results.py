@@ -158,7 +158,12 @@ def items(
 def pictures(batches: BatchStore, batch: Batch) -> Iterator[tuple[ItemDocument, str]]:
     """Every item of a batch of pictures, and the path that its picture should have among the results."""
     for number, (item, outcome) in batches.entries(batch):
-        yield item_document(batch, number, (item, outcome)), item.output or item.custom_id
+        yield item_document(batch, number, (item, outcome)), _beside_manifest(item.output or item.custom_id)
+
+
+def _beside_manifest(path: str) -> str:
+    """A folder may be called what the manifest is called; both would have one name on a disk."""
+    return f"_{path}" if path.casefold().startswith(f"{MANIFEST}/") else path
 
 
 def _discreet(outcome: ItemOutcome) -> ItemOutcome:

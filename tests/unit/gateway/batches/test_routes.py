@@ -389,6 +389,17 @@ def test_ids_that_differ_in_case_only_have_files_that_differ_more(api: Api, work
     assert [(line["custom_id"], line["file"]) for line in told] == [("p1", "p1.jpeg"), ("P1", "P1-2.jpeg")]
 
 
+def test_a_folder_that_is_named_like_the_manifest_stays_beside_it(api: Api, worker: FakeWorker, feeder: Feeder) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name in ("manifest.JSONL/a.jpg", "other/a.jpg"):
+            archive.writestr(name, PHOTO)
+    batch = accepted(api.upload("/v1/batches", STYLE, archive=packed.getvalue()))
+    work_off(api, batch["id"], worker, feeder)
+    with zipfile.ZipFile(io.BytesIO(api.get(f"/v1/batches/{batch['id']}/results.zip").data)) as archive:
+        assert sorted(archive.namelist()) == ["_manifest.JSONL/a.jpeg", "manifest.jsonl", "other/a.jpeg"]
+
+
 def test_a_picture_that_is_kept_no_longer_is_left_out_of_the_zip(
     api: Api, worker: FakeWorker, feeder: Feeder, store: MemoryStore
 ) -> None:
