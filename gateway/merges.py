@@ -12,7 +12,7 @@ from gateway.web.operations import Operation, operation
 from gateway.web.responses import document
 from shared.galleries.merging import Asked, Merger
 from shared.ml.face.verification import verification_profile
-from shared.schemas import EnrolmentWarning, Gallery, Id
+from shared.schemas import FaceWarning, Gallery, Id
 
 blueprint = APIBlueprint("merges", __name__, url_prefix="/v1/galleries/<id:gallery>/persons/<id:person>/merge")
 
@@ -24,7 +24,7 @@ class Merge(Body):
 
 
 class MergedPerson(PersonWithFaces):
-    warnings: list[EnrolmentWarning] = Field(description="`identity_conflict`: the two do not look alike")
+    warnings: list[FaceWarning] = Field(description="`identity_conflict`: the two do not look alike")
     surplus: int = Field(description="faces beyond what the gallery keeps of one person: the weakest, deleted")
 
 
@@ -52,10 +52,10 @@ def merge_persons(gallery: str, person: str) -> Response:
     return document(answer, exclude=None if caller().may(Scope.SCORES_READ) else {"warnings": {"__all__": {"score"}}})
 
 
-def _warnings(gallery: Gallery, likeness: float | None) -> list[EnrolmentWarning]:
+def _warnings(gallery: Gallery, likeness: float | None) -> list[FaceWarning]:
     cards = services().face_models.cards(caller().tenant)
     curve = next((card.curve for card in cards if card.digest == gallery.model.digest), None)
     if likeness is None or curve is None or likeness >= verification_profile(SAME_PERSON, curve).threshold:
         return []
     detail = "The two do not look like one person: were their photos those of one?"
-    return [EnrolmentWarning(code="identity_conflict", detail=detail, score=likeness)]
+    return [FaceWarning(code="identity_conflict", detail=detail, score=likeness)]

@@ -11,7 +11,7 @@ from shared.schemas import (
     Conflicts,
     EnrolmentPayload,
     EnrolmentResult,
-    EnrolmentWarning,
+    FaceWarning,
     Gallery,
     Lookalikes,
     Message,
@@ -250,16 +250,16 @@ class Enroller:
         ]
         return next((own for own in found if own.templates), found[0])
 
-    def _warnings(self, asked: _Request, own: OwnFaces) -> list[EnrolmentWarning]:
+    def _warnings(self, asked: _Request, own: OwnFaces) -> list[FaceWarning]:
         embedding = asked.face.embeddings[asked.models.index(own.model)]
         return [*self._lookalike(asked), *_conflict(own, embedding), *other_faces(asked.face)]
 
-    def _lookalike(self, asked: _Request) -> list[EnrolmentWarning]:
+    def _lookalike(self, asked: _Request) -> list[FaceWarning]:
         found = self._resembled(asked)
         if found is None:
             return []
         detail = "The face resembles another person of the gallery so much that they may be mistaken."
-        return [EnrolmentWarning(code="lookalike", detail=detail, person=found.person, score=found.score)]
+        return [FaceWarning(code="lookalike", detail=detail, person=found.person, score=found.score)]
 
     def _resembled(self, asked: _Request) -> Candidate | None:
         """The most similar other person, if a search would recognise them in this face."""
@@ -291,15 +291,15 @@ def _require_same_thumbnails(now: Gallery, before: Gallery) -> None:
         raise GalleryChanged("The gallery's rule `thumbnails` changed during the enrolment.")
 
 
-def _conflict(own: OwnFaces, embedding: Embedding) -> list[EnrolmentWarning]:
+def _conflict(own: OwnFaces, embedding: Embedding) -> list[FaceWarning]:
     likeness = own.likeness(embedding)
     if not own.looks_different(likeness):
         return []
     detail = "The face does not look like the person's other faces: is it somebody else?"
-    return [EnrolmentWarning(code="identity_conflict", detail=detail, score=likeness)]
+    return [FaceWarning(code="identity_conflict", detail=detail, score=likeness)]
 
 
-def _refused(asked: _Request, warnings: Sequence[EnrolmentWarning]) -> EnrolmentResult | None:
+def _refused(asked: _Request, warnings: Sequence[FaceWarning]) -> EnrolmentResult | None:
     """What the rules do not let be stored; the request may be stricter than the gallery, or override a rule."""
     codes = {warning.code for warning in warnings}
     strict = Conflicts.REFUSE in {asked.gallery.conflicts, asked.sent.conflicts}
@@ -312,7 +312,7 @@ def _refused(asked: _Request, warnings: Sequence[EnrolmentWarning]) -> Enrolment
     return None
 
 
-def _not_enrolled(person: str, face: Refusal, warnings: Sequence[EnrolmentWarning] = ()) -> EnrolmentResult:
+def _not_enrolled(person: str, face: Refusal, warnings: Sequence[FaceWarning] = ()) -> EnrolmentResult:
     return EnrolmentResult(
         verdict=face.verdict,
         reason=face.reason,
@@ -337,7 +337,7 @@ def _already_enrolled(asked: _Request, same: Template) -> EnrolmentResult:
 
 
 def _enrolled(
-    asked: _Request, uid: str, warnings: Sequence[EnrolmentWarning], replaced: str | None, *, created: bool
+    asked: _Request, uid: str, warnings: Sequence[FaceWarning], replaced: str | None, *, created: bool
 ) -> EnrolmentResult:
     return EnrolmentResult(
         verdict=Verdict.ENROLLED,

@@ -16,7 +16,7 @@ from shared.schemas import (
     Batch,
     BatchKind,
     BatchStatus,
-    EnrolmentWarning,
+    FaceWarning,
     ItemEnrolment,
     ItemOutcome,
     ItemStatus,
@@ -79,7 +79,7 @@ class ItemDocument(Document):
     job: str | None = Field(description="the job that ended it; readable for a day")
     image: StylizedImage | None = Field(description="of a stylisation that succeeded")
     enrolment: ItemEnrolment | None = optional("what came of a photo that a worker looked at, enrolled or not")
-    warnings: tuple[EnrolmentWarning, ...] | None = optional("of an enrolment, such as a face like somebody else's")
+    warnings: tuple[FaceWarning, ...] | None = optional("of an enrolment, such as a face like somebody else's")
     error: JobError | None = Field(description="when it failed; the code of a photo that was refused is its verdict")
 
 

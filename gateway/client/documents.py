@@ -77,7 +77,7 @@ class FaceView(TypedDict):
     quality: Quality
 
 
-class EnrolmentWarning(TypedDict):
+class FaceWarning(TypedDict):
     code: str
     detail: str
     person: NotRequired[str | None]
@@ -94,7 +94,7 @@ class Enrolment(TypedDict):
     face: str | None
     box: Box | None
     quality: Quality | None
-    warnings: list[EnrolmentWarning]
+    warnings: list[FaceWarning]
     replaced: str | None
     faces: list[FaceView]
 
@@ -120,7 +120,7 @@ class Verification(TypedDict):
     face: FaceView | None
     faces: list[FaceView]
     frames: list[VerifiedFrame]
-    warnings: list[EnrolmentWarning]
+    warnings: list[FaceWarning]
     liveness: str | None
     decision: Literal["granted", "denied"] | None
     denial: str | None
@@ -136,7 +136,7 @@ class Comparison(TypedDict):
     face_b: FaceView | None
     faces_a: list[FaceView]
     faces_b: list[FaceView]
-    warnings: list[EnrolmentWarning]
+    warnings: list[FaceWarning]
 
 
 class Candidate(TypedDict):
@@ -281,7 +281,7 @@ class PersonWithFaces(Person):
 
 
 class MergedPerson(PersonWithFaces):
-    warnings: list[EnrolmentWarning]
+    warnings: list[FaceWarning]
     surplus: int
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any, NotRequired, TypedDict
 
-from gateway.client.documents import EnrolmentWarning, Problem
+from gateway.client.documents import FaceWarning, Problem
 from gateway.client.model_documents import FileProblem
 
 
@@ -96,7 +96,7 @@ class ItemEnrolment(TypedDict):
     verdict: str
     reason: str | None
     face: str | None
-    warnings: list[EnrolmentWarning]
+    warnings: list[FaceWarning]
 
 
 class BatchItem(TypedDict):
@@ -113,4 +113,4 @@ class BatchItem(TypedDict):
     error: Problem | None
     person: NotRequired[str]
     enrolment: NotRequired[ItemEnrolment]
-    warnings: NotRequired[list[EnrolmentWarning]]
+    warnings: NotRequired[list[FaceWarning]]

@@ -9,7 +9,7 @@ from shared.ml.face.verification import Verdict
 from shared.schemas.base import Id, Message
 from shared.schemas.jobs import JobError
 from shared.schemas.payloads import EnrolmentPayload, StylizationPayload
-from shared.schemas.results import EnrolmentWarning, StylizedImage
+from shared.schemas.results import FaceWarning, StylizedImage
 
 
 class BatchKind(StrEnum):
@@ -79,7 +79,7 @@ class ItemEnrolment(Message):
     face: str | None = Field(
         None, description="id of the stored face, of the one that was there already where the photo is the same"
     )
-    warnings: tuple[EnrolmentWarning, ...] = ()
+    warnings: tuple[FaceWarning, ...] = ()
 
 
 class ItemOutcome(Message):

@@ -14,7 +14,7 @@ from shared.schemas.galleries import Calibration
 from shared.schemas.payloads import FineOptions
 
 
-class EnrolmentWarning(Message):
+class FaceWarning(Message):
     """Something an operator should look at; the face was stored unless the verdict says otherwise."""
 
     code: Literal["lookalike", "identity_conflict", "other_faces"]
@@ -37,7 +37,7 @@ class EnrolmentResult(Message):
     )
     box: FaceBox | None = None
     quality: Quality | None = None
-    warnings: list[EnrolmentWarning] = Field(default_factory=list)
+    warnings: list[FaceWarning] = Field(default_factory=list)
     replaced: str | None = Field(None, description="the person's weakest face, which made room for this one")
     faces: list[FaceView] = Field(
         default_factory=list,
@@ -79,7 +79,7 @@ class VerificationResult(Message):
     frames: list[VerifiedFrame] = Field(
         default_factory=list, description="what each of several frames says by itself, in their order"
     )
-    warnings: list[EnrolmentWarning] = Field(default_factory=list)
+    warnings: list[FaceWarning] = Field(default_factory=list)
     liveness: PassiveStatus | None = Field(None, description="whether the face is a living person's; null: not asked")
     decision: Decision | None = Field(None, description="whether the gallery's rules let this person pass, now, here")
     denial: Denial | None = Field(None, description="why the decision is `denied`")
@@ -99,7 +99,7 @@ class ComparisonResult(Message):
         "this list, from 0, is what `face_a` takes",
     )
     faces_b: list[FaceView] = Field(default_factory=list, description="the same of image_b")
-    warnings: list[EnrolmentWarning] = Field(default_factory=list)
+    warnings: list[FaceWarning] = Field(default_factory=list)
 
 
 class Candidate(Message):

@@ -19,7 +19,7 @@ from shared.schemas import (
     BatchStatus,
     EnrolmentPayload,
     EnrolmentResult,
-    EnrolmentWarning,
+    FaceWarning,
     ItemOutcome,
     ItemStatus,
     JobError,
@@ -30,7 +30,7 @@ from tests.integration.batch_work import BATCH, CORRUPT, MODEL, PREFIX, item
 from workers.feeding import Feeder
 
 GALLERY = "staff"
-LIKE_ADA = EnrolmentWarning(code="lookalike", detail="resembles", person="ada", score=0.9)
+LIKE_ADA = FaceWarning(code="lookalike", detail="resembles", person="ada", score=0.9)
 
 
 def photo(number: int, person: str) -> BatchItem:

@@ -13,7 +13,7 @@ import numpy as np
 
 from shared.ml.face.catalogue import ModelCard
 from shared.ml.face.verification import Verdict
-from shared.schemas import EnrolmentWarning, FaceView, PassiveStatus
+from shared.schemas import FaceView, FaceWarning, PassiveStatus
 from workers.face_models import Embedding
 from workers.face_reader import Face, Refusal
 from workers.liveness_rule import Judge, Judgement
@@ -63,18 +63,18 @@ class Probe:
     faces: tuple[FaceView, ...] = ()
 
     @property
-    def warnings(self) -> list[EnrolmentWarning]:
+    def warnings(self) -> list[FaceWarning]:
         """Of faces beside those that were taken."""
         prefixes = [f"Frame {number}: " for number in range(len(self.frames))] if len(self.frames) > 1 else [""]
         told = [other_faces(frame.face, prefix) for prefix, frame in zip(prefixes, self.frames, strict=True)]
         return [warning for warnings in told for warning in warnings]
 
 
-def other_faces(face: Face | Refusal, prefix: str = "") -> list[EnrolmentWarning]:
+def other_faces(face: Face | Refusal, prefix: str = "") -> list[FaceWarning]:
     """A warning where the photo has further faces that might be compared."""
     if isinstance(face, Refusal) or not face.others:
         return []
-    return [EnrolmentWarning(code="other_faces", detail=prefix + OTHERS, boxes=list(face.others))]
+    return [FaceWarning(code="other_faces", detail=prefix + OTHERS, boxes=list(face.others))]
 
 
 def probe_of(faces: Sequence[Face | Refusal], judge: Judge, card: ModelCard) -> Probe:

@@ -18,7 +18,7 @@ from shared.galleries.store import GalleryStore, Template
 from shared.ml.face.catalogue import DEFAULT_MODEL
 from shared.ml.face.verification import Verdict
 from shared.outbox import Reader
-from shared.schemas import EnrolmentResult, EnrolmentWarning, PolicyKind
+from shared.schemas import EnrolmentResult, FaceWarning, PolicyKind
 from shared.storage.store import MemoryStore
 from tests.unit.gateway.conftest import MATCH, MODEL, PHOTO, RECOGNISED, Api, FakeWorker, MakeApi
 
@@ -112,7 +112,7 @@ def test_nothing_names_him_any_more(
     worker.succeed(RECOGNISED)  # he is the answer
     api.put(f"{STAFF}/persons/eve")
     api.upload(f"{STAFF}/persons/eve/faces", image=PHOTO)
-    warning = EnrolmentWarning(code="lookalike", detail="resembles", person="ada", score=0.9)
+    warning = FaceWarning(code="lookalike", detail="resembles", person="ada", score=0.9)
     worker.succeed(EnrolmentResult(verdict=Verdict.ENROLLED, person="eve", face="f9", warnings=[warning]))
     waiting = api.upload(f"{ADA}/faces", image=PHOTO).get_json()["id"]
     assert store.get(f"uploads/default/{waiting}/image")

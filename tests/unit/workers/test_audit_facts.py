@@ -21,9 +21,9 @@ from shared.schemas import (
     Denial,
     EnrolmentPayload,
     EnrolmentResult,
-    EnrolmentWarning,
     FaceBox,
     FaceView,
+    FaceWarning,
     JobType,
     LivenessCheckPayload,
     LivenessCheckResult,
@@ -168,7 +168,7 @@ def test_a_recognition_without_a_face_is_one_entry(people: People) -> None:
 
 def test_an_enrolment_carries_the_pseudonym_itself(people: People) -> None:
     payload = EnrolmentPayload(gallery="staff", person="ada", person_uid="u9", face="f1", image_key="k", device="desk")
-    warning = EnrolmentWarning(code="lookalike", detail="Resembles somebody.", person="bob", score=0.6)
+    warning = FaceWarning(code="lookalike", detail="Resembles somebody.", person="bob", score=0.6)
     result = EnrolmentResult(verdict=Verdict.ENROLLED, person="ada", face="f1", warnings=[warning])
     fact = only(facts_of(finished("enrolment", payload, result), people))
     assert (fact.person, fact.outcome, fact.device) == ("u9", "enrolled", "desk")
@@ -184,7 +184,7 @@ def test_an_enrolment_against_a_rule_names_what_was_overridden(people: People) -
         image_key="k",
         override=Override.IDENTITY_CONFLICT,
     )
-    warning = EnrolmentWarning(code="identity_conflict", detail="Is it somebody else?", score=0.1)
+    warning = FaceWarning(code="identity_conflict", detail="Is it somebody else?", score=0.1)
     result = EnrolmentResult(verdict=Verdict.ENROLLED, person="ada", uid="u9", face="f1", warnings=[warning])
     fact = only(facts_of(finished("enrolment", payload, result), people))
     assert (fact.details["override"], fact.details["warnings"]) == ("identity_conflict", ["identity_conflict"])

@@ -18,7 +18,7 @@ from shared.galleries.store import GalleryStore
 from shared.ml.face.verification import Verdict
 from shared.outbox import Outbox, Reader
 from shared.queue import Queue, Task
-from shared.schemas import EnrolmentPayload, EnrolmentResult, EnrolmentWarning, Job
+from shared.schemas import EnrolmentPayload, EnrolmentResult, FaceWarning, Job
 from shared.storage.store import BATCHES, MemoryStore, inbound_key
 from tests.unit.gateway.conftest import MODEL, PHOTO, PREFIX, Api, FakeWorker, MakeApi, picture
 from workers.faces.enrollees import Enrollees
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("staff")
 PATH = "/v1/galleries/staff/enrolment-batches"
 PNG = picture()
 B64 = base64.b64encode(PHOTO).decode()
-LOOKALIKE = EnrolmentWarning(code="lookalike", detail="resembles", person="ada", score=0.9)
+LOOKALIKE = FaceWarning(code="lookalike", detail="resembles", person="ada", score=0.9)
 
 
 def packed(files: Mapping[str, bytes]) -> bytes:
@@ -71,7 +71,7 @@ def enrolled(job: Job) -> EnrolmentResult:
     return EnrolmentResult(verdict=Verdict.ENROLLED, person=job.payload["person"], face=job.payload["face"])
 
 
-def refusing(verdict: Verdict, *warnings: EnrolmentWarning) -> Any:
+def refusing(verdict: Verdict, *warnings: FaceWarning) -> Any:
     return lambda job: EnrolmentResult(
         verdict=verdict, reason="why", person=job.payload["person"], warnings=list(warnings)
     )
