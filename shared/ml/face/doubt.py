@@ -3,7 +3,8 @@
 Photos that were spoilt alike resemble each other, whoever they show (noise, JPEG blocks, halftone, screens, mosaics,
 filters, blur), and the embedding does not tell. The maps before it do: what a spoilt photo sets off there no good photo
 does. A linear probe (Alain, Bengio, arXiv:1610.01644) of the means of the last map of 14 x 14 says how likely the photo
-has kept less than 0.8 of its embedding, as a cosine; it knows no kind of spoiling and costs nothing.
+has kept less than 0.8 of its embedding, as a cosine, or has drawn nearer to photos of others that were spoilt alike. It
+knows no kind of spoiling and costs nothing.
 
 The length of the vector before it is made a unit says something too (Meng et al., "MagFace", arXiv:2103.06627), but of
 photos that keep less than 0.75 it lets half through where the probe lets one in fifteen (decision 28).
