@@ -75,10 +75,10 @@ class Unauthorized(LikenessError):
 class Forbidden(LikenessError):
     code = "forbidden"
 
-    def __init__(self, *scopes: str) -> None:
+    def __init__(self, *scopes: str, why: str = "") -> None:
         """Any one of the scopes would do."""
         named = " or ".join(repr(scope) for scope in scopes)
-        super().__init__(f"This API key lacks the scope {named}.")
+        super().__init__(f"{why} This API key lacks the scope {named}.".lstrip())
         self.scope = " ".join(scopes)
 
 

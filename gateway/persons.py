@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from gateway.auth import PEOPLE, Scope
 from gateway.context import caller, context, request_id, services
+from gateway.errors import Forbidden
 from gateway.faces.enrollees import FaceLabel, Overriding, Stricter, enrollee, of_one_mind, undoes_person
 from gateway.faces.likeness import like_others
 from gateway.faces.person_limits import enrolment
@@ -205,12 +206,18 @@ def delete_face(gallery: str, person: str, face: str) -> Response:
 
     With `undo=true` an enrolment of the last day is taken back: when it created the person, and they have no other
     face, they are erased as well. What it has replaced does not come back.
+
+    Whoever is enrolled next as somebody without a face is them from then on. So only keys with the scope `admin` delete
+    a person's only face, but for an enrolment that is taken back before a verification of the person has failed.
     """
     tenant, galleries = caller().tenant, services().galleries
     undo = read_query(FaceDeletion).undo
     found = galleries.get_person(tenant, gallery, person)
-    alone = undo and undoes_person(galleries.templates_of(tenant, gallery, found), face)
+    templates = galleries.templates_of(tenant, gallery, found)
+    alone = undo and undoes_person(templates, face)
     galleries.require_face(tenant, gallery, person, face)
+    if {template.face for template in templates} == {face}:
+        _require_to_empty(gallery, person, undo=undo)
     tell("face.deleted", gallery=gallery, uid=found.uid, face=face, **({"undo": True} if undo else {}))
     if alone:
         services().eraser.erase(
@@ -219,6 +226,18 @@ def delete_face(gallery: str, person: str, face: str) -> Response:
     else:
         galleries.delete_template(tenant, gallery, person, face)
     return Response(status=204)
+
+
+def _require_to_empty(gallery: str, person: str, *, undo: bool) -> None:
+    """Raises Forbidden."""
+    if Scope.ADMIN in caller().scopes:
+        return
+    if not undo:
+        why = "This is the person's only face, and whoever is enrolled next would be them: enrol a new photo first."
+        raise Forbidden(Scope.ADMIN, why=why)
+    if services().attempts.has_failed(caller().tenant, gallery, person):
+        why = "Verifications of this person have failed today, which is not to be forgotten by enrolling them anew."
+        raise Forbidden(Scope.ADMIN, why=why)
 
 
 @blueprint.get("/<id:person>/faces/<id:face>/thumbnail")

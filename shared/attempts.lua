@@ -150,6 +150,13 @@ function operations.withdraw_enrolment(id)
   return {}
 end
 
+-- Whether anything failed within a day, or is under way.
+function operations.has_failed()
+  settle()
+  keep(DAY, DAY_S)
+  return redis.call('ZCARD', DAY) + redis.call('ZCARD', FLIGHT) > 0 and {'1'} or {}
+end
+
 -- Lift a lock: what failed is forgotten, what is under way is not.
 function operations.unlock()
   redis.call('DEL', FAILURES, DAY, LOCK, TOLD)

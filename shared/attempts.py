@@ -106,6 +106,10 @@ class Attempts:
         with suppress(QueueUnavailable):
             self._run(_name(tenant, gallery, person), "withdraw_enrolment", enrolment)
 
+    def has_failed(self, tenant: str, gallery: str, person: str) -> bool:
+        """Whether an attempt of the last day failed, or may still fail."""
+        return bool(self._run(_name(tenant, gallery, person), "has_failed"))
+
     def unlock(self, tenant: str, gallery: str, person: str) -> None:
         """Let the person be verified again at once, as if nothing had failed."""
         self._run(_name(tenant, gallery, person), "unlock")

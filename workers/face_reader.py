@@ -34,7 +34,10 @@ Pixels = npt.NDArray[np.uint8]  # (H, W, 3) RGB; of a very large photo at a half
 DETECTOR = Model(name=weights.YUNET.name, digest=weights.YUNET.digest)
 NO_FACE = "No face was found: send a photo that shows the whole face from the front."
 SEVERAL = "{count} faces are in the photo, and more than one may be meant: send a photo of one person."
-WHICH = " Or say which one: `face` takes its number, from 0, the largest first, and `box` its place."
+WHICH = (
+    " Or say which one: `face` takes its number, from 0, the largest first, and `box` its place (in a comparison "
+    "`face_a` or `face_b`, and `box_a` or `box_b`)."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -227,7 +230,8 @@ def _chosen(photo: _Photo, found: Sequence[DetectedFace], choice: FaceChoice) ->
         case 1:
             reason = "The photo has one face, and it is not where the request says: leave `face` and `box` out."
         case count:
-            reason = f"The photo has {count} faces, and none is where the request says: `face` takes 0 to {count - 1}."
+            said = "its `box`" if choice.box is not None else f"number {choice.face}"
+            reason = f"The photo has {count} faces, numbered from 0 to {count - 1}, and none is at {said}."
     return Refusal(Verdict.NO_FACE, reason)
 
 

@@ -13,9 +13,10 @@ from shared.ml.face.catalogue import DEFAULT_MODEL
 from shared.ml.face.verification import Verdict
 from shared.queue import Task
 from shared.schemas import EnrolmentResult, Person
-from tests.unit.gateway.conftest import PHOTO, Api, FakeWorker, MakeApi
+from tests.unit.gateway.conftest import MATCH, PHOTO, Api, FakeWorker, MakeApi
 
 PERSONS = "/v1/galleries/staff/persons"
+NO_MATCH = MATCH.model_copy(update={"verdict": Verdict.NO_MATCH, "score": 0.1})
 
 pytestmark = pytest.mark.usefixtures("staff")
 
@@ -218,6 +219,33 @@ def test_an_enrolment_that_made_a_person_takes_them_back(
     assert desk.delete(f"{PERSONS}/bob/faces/f2?undo=true").status_code == 204
     assert api.get(f"{PERSONS}/bob").status_code == 404
     assert services.galleries.erasures.is_erased("default", bob.uid), "as any erasure"
+
+
+def test_a_persons_only_face_is_deleted_by_administrators_only(
+    api: Api, make_api: MakeApi, bob: Person, galleries: GalleryStore
+) -> None:
+    """Otherwise whoever is enrolled next would be them, without a conflict."""
+    desk = make_api(scopes={Scope.ENROL})
+    answer = desk.delete(f"{PERSONS}/bob/faces/f2")
+    assert (answer.status_code, answer.get_json()["code"]) == (403, "forbidden")
+    assert "only face" in answer.get_json()["detail"]
+    galleries.put_template("default", "staff", face_of(bob, "f3"))
+    assert desk.delete(f"{PERSONS}/bob/faces/f2").status_code == 204
+    assert desk.delete(f"{PERSONS}/bob/faces/f3").status_code == 403
+    assert api.delete(f"{PERSONS}/bob/faces/f3").status_code == 204
+
+
+def test_taking_an_enrolment_back_makes_nobody_forget_that_verifications_failed(
+    api: Api, make_api: MakeApi, bob: Person, worker: FakeWorker
+) -> None:
+    del bob
+    api.upload("/v1/galleries/staff/verifications", {"person": "bob"}, image=PHOTO)
+    worker.succeed(NO_MATCH)
+    desk = make_api(scopes={Scope.ENROL})
+    answer = desk.delete(f"{PERSONS}/bob/faces/f2?undo=true")
+    assert (answer.status_code, answer.get_json()["code"]) == (403, "forbidden")
+    assert api.get(f"{PERSONS}/bob").get_json()["face_count"] == 1
+    assert api.delete(f"{PERSONS}/bob/faces/f2?undo=true").status_code == 204
 
 
 def test_who_has_another_face_stays(api: Api, bob: Person, galleries: GalleryStore) -> None:

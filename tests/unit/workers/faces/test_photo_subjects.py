@@ -127,7 +127,8 @@ def test_a_choice_that_fits_no_face_is_told_how_many_there_are(
     found = reader.one_face(put(reader, *portraits), [model], choice)
     assert isinstance(found, Refusal)
     assert found.verdict is Verdict.NO_FACE
-    assert found.reason == "The photo has 2 faces, and none is where the request says: `face` takes 0 to 1."
+    said = "its `box`" if choice.box else f"number {choice.face}"
+    assert found.reason == f"The photo has 2 faces, numbered from 0 to 1, and none is at {said}."
 
 
 def test_a_photo_without_a_face_has_none_to_choose(reader: FaceReader, model: ServedModel) -> None:
