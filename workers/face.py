@@ -234,8 +234,10 @@ class FaceWorker:
         return judge(self._guard, held, required, payload.liveness_session)
 
     def detect(self, payload: DetectionPayload, held: Held) -> tuple[Message, Model]:  # noqa: ARG002 - as all
-        """Every face of a photo with its landmarks, pose and quality; nothing is embedded."""
-        detected = self._reader.detect(payload.image_key, thorough=payload.thorough, max_faces=payload.max_faces)
+        """Every face of a photo with its landmarks, pose and quality; no embedding is kept."""
+        detected = self._reader.detect(
+            payload.image_key, self._models.default, thorough=payload.thorough, max_faces=payload.max_faces
+        )
         return detected, DETECTOR
 
 

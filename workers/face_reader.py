@@ -13,7 +13,6 @@ from shared.faces.subject import chosen_face
 from shared.images import ImageLimits
 from shared.ml import weights
 from shared.ml.face import quality
-from shared.ml.face.alignment import align
 from shared.ml.face.detector import DetectedFace, FaceDetector
 from shared.ml.face.liveness.passive import Crops, crops
 from shared.ml.face.model import Aligned
@@ -172,8 +171,10 @@ class FaceReader:
             seen = [self._assess(photo, self._refined(photo.pixels, face), [model]) for face in found[:max_faces]]
         return Crowd(_embed(seen, [model]), len(found))
 
-    def detect(self, key: str, *, thorough: bool, max_faces: int) -> DetectionResult:
+    def detect(self, key: str, model: ServedModel, *, thorough: bool, max_faces: int) -> DetectionResult:
         """Every face of a photo, at most `max_faces`, with what can be said without knowing whose it is.
+
+        `model` says whether an embedding could be relied on; it keeps none.
 
         Raises:
             ObjectNotFound, StorageUnavailable, InvalidImage
@@ -182,9 +183,16 @@ class FaceReader:
         with self._looking:
             photo = self._decode(data)
             found = self.detector.detect(photo.pixels, thorough=thorough)
-            faces = [_detected(photo, self._refined(photo.pixels, face)) for face in found[:max_faces]]
+            faces = [self._refined(photo.pixels, face) for face in found[:max_faces]]
+            seen = [self._assess(photo, face, [model]) for face in faces]
+        judged = _embed(seen, [model])
         width, height = photo.size
-        return DetectionResult(width=width, height=height, faces=faces, faces_found=len(found))
+        return DetectionResult(
+            width=width,
+            height=height,
+            faces=[_detected(photo, *one) for one in zip(faces, seen, judged, strict=True)],
+            faces_found=len(found),
+        )
 
     def _seen(
         self, key: str, models: Sequence[ServedModel], choice: FaceChoice | None, *, thorough: bool = False
@@ -242,17 +250,16 @@ def _unclear(photo: _Photo, found: NoSubject, count: int) -> Refusal:
     return Refusal(Verdict.MULTIPLE_FACES, SEVERAL.format(count=count) + WHICH, faces=views)
 
 
-def _detected(photo: _Photo, face: DetectedFace) -> schemas.DetectedFace:
-    image = photo.pixels
-    measured = quality.assess(face, align(image, face.landmarks), frame=(image.shape[0], image.shape[1]))
+def _detected(photo: _Photo, face: DetectedFace, seen: _Seen, judged: Face | Refusal) -> schemas.DetectedFace:
+    measured = seen.quality
     right_eye, left_eye, nose, mouth_right, mouth_left = ((float(x), float(y)) for x, y in photo.scale * face.landmarks)
     return schemas.DetectedFace(
         box=photo.box(face),
         landmarks=schemas.Landmarks(
             right_eye=right_eye, left_eye=left_eye, nose=nose, mouth_right=mouth_right, mouth_left=mouth_left
         ),
-        quality=_quality(measured),
-        advice=_advice(measured) or None,
+        quality=judged.view.quality if judged.view else _quality(measured),
+        advice=judged.reason if isinstance(judged, Refusal) else None,
         confidence=face.score,
         yaw=measured.yaw,
         pitch=measured.pitch,

@@ -59,7 +59,8 @@ def test_a_photo_that_is_looked_at_at_a_half_is_answered_in_its_own_pixels(
     store: MemoryStore, detector: FaceDetector
 ) -> None:
     whole, halved = (
-        FaceReader(store, limits, detector).detect("group", thorough=True, max_faces=MOST) for limits in (WHOLE, HALVED)
+        FaceReader(store, limits, detector).detect("group", blank_model(), thorough=True, max_faces=MOST)
+        for limits in (WHOLE, HALVED)
     )
     assert (halved.width, halved.height) == (whole.width, whole.height) == (1260, 840)
     assert len(halved.faces) == len(whole.faces) > 3
@@ -69,7 +70,7 @@ def test_a_photo_that_is_looked_at_at_a_half_is_answered_in_its_own_pixels(
 
 
 def test_a_face_is_chosen_by_its_place_in_the_file(store: MemoryStore, detector: FaceDetector) -> None:
-    found = FaceReader(store, WHOLE, detector).detect("group", thorough=True, max_faces=MOST)
+    found = FaceReader(store, WHOLE, detector).detect("group", blank_model(), thorough=True, max_faces=MOST)
     wanted = found.faces[1].box
     reader = FaceReader(store, HALVED, detector)
     chosen = reader.one_face("group", [blank_model()], FaceChoice(box=FaceBox(**wanted.model_dump())))
@@ -84,11 +85,11 @@ def test_the_face_is_found_whatever_the_format(store: MemoryStore, detector: Fac
         buffer = io.BytesIO()
         photo.save(buffer, image_format)
     store.put("photo", buffer.getvalue())
-    (face,) = FaceReader(store, WHOLE, detector).detect("photo", thorough=False, max_faces=MOST).faces
+    (face,) = FaceReader(store, WHOLE, detector).detect("photo", blank_model(), thorough=False, max_faces=MOST).faces
     assert face.quality.score > 0.5
 
 
 def test_the_face_of_a_heic_is_found(store: MemoryStore, detector: FaceDetector) -> None:
     store.put("photo", (FACES.parent / "pictures" / "portrait.heic").read_bytes())
-    (face,) = FaceReader(store, WHOLE, detector).detect("photo", thorough=False, max_faces=MOST).faces
+    (face,) = FaceReader(store, WHOLE, detector).detect("photo", blank_model(), thorough=False, max_faces=MOST).faces
     assert face.quality.score > 0.5

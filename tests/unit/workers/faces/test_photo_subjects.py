@@ -20,6 +20,7 @@ from shared.ml.face.verification import Verdict
 from shared.ml.weights import YUNET, fetch
 from shared.schemas import FaceBox, FaceChoice
 from shared.storage.store import MemoryStore
+from tests import spoiling
 from workers.batching import MicroBatcher
 from workers.face_models import Embedded, ServedModel
 from workers.face_reader import WHICH, Face, FaceReader, Refusal
@@ -177,6 +178,21 @@ def test_the_largest_faces_are_answered_and_all_are_counted(
     key = put(reader, biden, shrunk(obama, 0.8), shrunk(biden, 0.6))
     crowd = reader.all_faces(key, model, thorough=False, max_faces=2)
     assert (len(crowd.faces), crowd.found) == (2, 3)
-    detected = reader.detect(key, thorough=False, max_faces=1)
+    detected = reader.detect(key, model, thorough=False, max_faces=1)
     assert (len(detected.faces), detected.faces_found) == (1, 3)
     assert detected.faces[0].box.x < HEIGHT
+
+
+def test_a_detection_tells_what_enrolment_would_refuse(
+    reader: FaceReader, model: ServedModel, portraits: tuple[Pixels, Pixels]
+) -> None:
+    biden, _ = portraits
+    noisy = spoiling.noise(biden, 40, np.random.default_rng(0))
+    for photo, issues in ((biden, []), (noisy, ["noisy"])):
+        key = put(reader, photo)
+        (face,) = reader.detect(key, model, thorough=False, max_faces=1).faces
+        enrolled = reader.one_face(key, [model])
+        assert enrolled.view is not None
+        assert face.quality == enrolled.view.quality
+        assert face.quality.issues == issues
+        assert (face.advice is None) == (not issues)
