@@ -95,10 +95,10 @@ class ApiKey(Message):
         """Whether it has any one of these."""
         return not self.scopes.isdisjoint(scopes)
 
-    def require(self, *scopes: Scope) -> None:
+    def require(self, *scopes: Scope, why: str = "") -> None:
         """Raises Forbidden, naming the scopes, unless it has any one of these."""
         if not self.may(*scopes):
-            raise Forbidden(*(scope.value for scope in scopes))
+            raise Forbidden(*(scope.value for scope in scopes), why=why)
 
     def opened_by(self, secret: str) -> bool:
         """Whether this is its secret, and its time is not over."""

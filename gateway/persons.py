@@ -9,7 +9,6 @@ from pydantic import Field, model_validator
 
 from gateway.auth import PEOPLE, Scope
 from gateway.context import caller, context, request_id, services
-from gateway.errors import Forbidden
 from gateway.faces.enrollees import FaceLabel, Overriding, Stricter, enrollee, of_one_mind, undoes_person
 from gateway.faces.likeness import like_others
 from gateway.faces.person_limits import enrolment
@@ -230,14 +229,12 @@ def delete_face(gallery: str, person: str, face: str) -> Response:
 
 def _require_to_empty(gallery: str, person: str, *, undo: bool) -> None:
     """Raises Forbidden."""
-    if Scope.ADMIN in caller().scopes:
-        return
     if not undo:
         why = "This is the person's only face, and whoever is enrolled next would be them: enrol a new photo first."
-        raise Forbidden(Scope.ADMIN, why=why)
-    if services().attempts.has_failed(caller().tenant, gallery, person):
+        caller().require(Scope.ADMIN, why=why)
+    elif services().attempts.has_failed(caller().tenant, gallery, person):
         why = "Verifications of this person have failed today, which is not to be forgotten by enrolling them anew."
-        raise Forbidden(Scope.ADMIN, why=why)
+        caller().require(Scope.ADMIN, why=why)
 
 
 @blueprint.get("/<id:person>/faces/<id:face>/thumbnail")

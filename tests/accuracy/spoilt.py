@@ -167,7 +167,7 @@ class _Row:
 
 
 def section(data: Path) -> str:
-    """Markdown. Takes about ten minutes."""
+    """Markdown. Takes about half an hour."""
     reader = Reader()
     photos, count = _photos(data)
     clean = reader.read(photos)

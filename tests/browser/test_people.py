@@ -61,6 +61,7 @@ def test_a_photo_without_one_clear_face_is_advised_against(console: Console, gal
     expect(page.get_by_role("group", name="Whose face is meant?").get_by_role("button")).to_have_count(6)
     name_somebody_new(console, "crowd")
     console.button("Enrol").click()
+    expect(page.get_by_text("More than one face.", exact=True)).to_be_visible()
     expect(page.get_by_text("by its number in the photo. Nobody was made.")).to_be_visible()
     chooser.set_input_files({"name": "notes.txt", "mimeType": "text/plain", "buffer": b"no picture"})
     expect(page.get_by_text("Choose a picture: JPEG, PNG")).to_be_visible()

@@ -229,6 +229,7 @@ def test_a_persons_only_face_is_deleted_by_administrators_only(
     answer = desk.delete(f"{PERSONS}/bob/faces/f2")
     assert (answer.status_code, answer.get_json()["code"]) == (403, "forbidden")
     assert "only face" in answer.get_json()["detail"]
+    assert answer.get_json()["detail"].endswith("This API key lacks the scope 'admin'.")
     galleries.put_template("default", "staff", face_of(bob, "f3"))
     assert desk.delete(f"{PERSONS}/bob/faces/f2").status_code == 204
     assert desk.delete(f"{PERSONS}/bob/faces/f3").status_code == 403
