@@ -64,7 +64,9 @@ class World:
             "default", "staff", lambda gallery: gallery.with_calibration(made).model_copy(update=rules)
         )
         face = self.galleries.get_template("default", "staff", "ada", DEFAULT_MODEL.digest, "f1")
-        self.galleries.put_template("default", "staff", face.model_copy(update={"thumbnail": PHOTO}))
+        # The second, so that the first is not the only one, which takes the scope `admin` to delete.
+        for each in (face, face.model_copy(update={"face": "f2"})):
+            self.galleries.put_template("default", "staff", each.model_copy(update={"thumbnail": PHOTO}))
         self.api.put("/v1/galleries/staff/persons/bob")
         feedback = {"job": self.ids["verified"], "kind": "wrong_person"}
         report = self._post("/v1/galleries/staff/feedback", feedback)
