@@ -270,9 +270,6 @@ def equalized(photo: Pixels, limit: float, _: np.random.Generator) -> Pixels:
     return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB))
 
 
-# --- nothing was fitted on these ---
-
-
 def bulged(photo: Pixels, strength: float, _: np.random.Generator) -> Pixels:
     """Through a spy hole: the middle is enlarged."""
     height, width = photo.shape[:2]
@@ -339,6 +336,119 @@ def zoomed(photo: Pixels, part: float, _: np.random.Generator) -> Pixels:
     return _rounded(np.mean(views, axis=0))
 
 
+def _from(photo: Pixels, x: Values, y: Values) -> Pixels:
+    """Every pixel from another place."""
+    seen = x.astype(np.float32), y.astype(np.float32)
+    return np.asarray(cv2.remap(photo, *seen, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT))
+
+
+def _around_the_middle(photo: Pixels) -> tuple[Values, Values, Values]:
+    """x and y from the middle, and the distance to it."""
+    x, y = _places(photo)
+    dx, dy = x - photo.shape[1] / 2, y - photo.shape[0] / 2
+    return dx, dy, np.hypot(dx, dy)
+
+
+def _turned(photo: Pixels, dx: Values, dy: Values) -> Pixels:
+    return _from(photo, photo.shape[1] / 2 + dx, photo.shape[0] / 2 + dy)
+
+
+def pinched(photo: Pixels, strength: float, random: np.random.Generator) -> Pixels:
+    """The middle is made smaller."""
+    return bulged(photo, -strength, random)
+
+
+def waved(photo: Pixels, height: float, random: np.random.Generator) -> Pixels:
+    """Rows that swing to the sides, with a period of any length."""
+    x, y = _places(photo)
+    return _from(photo, x + height * np.sin(y / random.uniform(4, 14)), y)
+
+
+def ringed(photo: Pixels, height: float, random: np.random.Generator) -> Pixels:
+    """A stone was thrown into the middle."""
+    dx, dy, distance = _around_the_middle(photo)
+    pulled = 1 + height * np.sin(distance / random.uniform(4, 10)) / (distance + 1)
+    return _turned(photo, pulled * dx, pulled * dy)
+
+
+def swirled(photo: Pixels, radians: float, random: np.random.Generator) -> Pixels:
+    """Turned about the middle, the less the farther off."""
+    dx, dy, distance = _around_the_middle(photo)
+    angle = random.choice((-1, 1)) * radians * np.exp(-((distance / (0.3 * photo.shape[0])) ** 2))
+    return _turned(photo, np.cos(angle) * dx - np.sin(angle) * dy, np.sin(angle) * dx + np.cos(angle) * dy)
+
+
+def stretched(photo: Pixels, factor: float, random: np.random.Generator) -> Pixels:
+    """Lower; what is missing above and below is gray."""
+    return np.rot90(squeezed(np.rot90(photo), factor, random), -1).copy()
+
+
+# --- nothing was fitted on these ---
+
+
+def lens(photo: Pixels, strength: float, _: np.random.Generator) -> Pixels:
+    """A wide lens: straight lines bend outwards (Brown's first coefficient)."""
+    dx, dy, distance = _around_the_middle(photo)
+    pulled = (1 + strength * (2 * distance / photo.shape[0]) ** 2) / (1 + strength / 2)
+    return _turned(photo, pulled * dx, pulled * dy)
+
+
+def hazed(photo: Pixels, sigma: float, random: np.random.Generator) -> Pixels:
+    """Hot air: every place is moved, and its neighbours nearly as much."""
+    x, y = _places(photo)
+    moves = [cv2.GaussianBlur(random.normal(0, 1, x.shape), (0, 0), 5) for _axis in range(2)]
+    dx, dy = (sigma / move.std() * np.asarray(move, np.float64) for move in moves)
+    return _from(photo, x + dx, y + dy)
+
+
+def torn(photo: Pixels, shift: float, random: np.random.Generator) -> Pixels:
+    """Bands of rows to the left and right, as of a stream that lost something."""
+    moves = random.integers(-int(shift), int(shift) + 1, size=photo.shape[0] // 6 + 1)
+    rows = [np.roll(row, moves[number // 6], axis=0) for number, row in enumerate(photo)]
+    return np.stack(rows)
+
+
+def photocopied(photo: Pixels, part: float, _: np.random.Generator) -> Pixels:
+    """Black where it is darker than around, else white; the copy lies over the photo."""
+    gray = cv2.cvtColor(photo, cv2.COLOR_RGB2GRAY)
+    copy = cv2.adaptiveThreshold(gray, 255, cv2.ADAPTIVE_THRESH_GAUSSIAN_C, cv2.THRESH_BINARY, 15, 4)
+    return _rounded((1 - part) * photo + part * copy[..., None].astype(np.float64))
+
+
+def four_inks(photo: Pixels, cell: float, _: np.random.Generator) -> Pixels:
+    """Offset print: a screen of dots of each ink, turned by 15, 75, 0 and 45 degrees."""
+    inks = np.asarray(Image.fromarray(photo).convert("CMYK"), np.float64) / 255
+    x, y = _places(photo)
+    printed = np.zeros_like(inks)
+    for ink, degrees in enumerate((15, 75, 0, 45)):
+        turn = np.deg2rad(degrees)
+        along, across = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+        limits = (np.cos(2 * np.pi * along / cell) + np.cos(2 * np.pi * across / cell)) / 4 + 0.5
+        printed[..., ink] = inks[..., ink] > limits
+    return np.asarray(Image.fromarray(_rounded(255 * printed), "CMYK").convert("RGB"))
+
+
+def embossed(photo: Pixels, part: float, _: np.random.Generator) -> Pixels:
+    """Lit from one side, laid over the photo."""
+    relief = np.asarray(Image.fromarray(photo).convert("L").filter(ImageFilter.EMBOSS), np.float64)
+    return _rounded((1 - part) * photo + part * relief[..., None])
+
+
+def doubled(photo: Pixels, opacity: float, _: np.random.Generator) -> Pixels:
+    """Exposed twice, the second time some pixels beside."""
+    beside = np.roll(photo, (6, 9), axis=(0, 1)).astype(np.float64)
+    return _rounded((1 - opacity) * photo + opacity * beside)
+
+
+def passed_on(photo: Pixels, times: float, random: np.random.Generator) -> Pixels:
+    """From messenger to messenger: made a little smaller or larger and compressed, again and again."""
+    passed = photo
+    for time in range(int(times)):
+        smaller = _resized(passed, (0.8, 1.2)[time % 2], Image.Resampling.BILINEAR)
+        passed = _back(Image.fromarray(jpeg(np.asarray(smaller), 25, random)), photo, Image.Resampling.BILINEAR)
+    return passed
+
+
 Kinds = Mapping[str, tuple[Spoil, tuple[float, float, float]]]
 
 CHOSEN_ON: Kinds = {
@@ -378,8 +488,6 @@ CHOSEN_ON: Kinds = {
     "rain, density": (rain, (0.5, 1, 2)),
     "rippled, px": (rippled, (1, 2, 4)),
     "equalized, limit": (equalized, (4, 10, 40)),
-}
-UNSEEN: Kinds = {
     "bulged, strength": (bulged, (0.2, 0.35, 0.5)),
     "squeezed, to": (squeezed, (0.85, 0.7, 0.55)),
     "checked, opacity": (checked, (0.1, 0.25, 0.5)),
@@ -388,4 +496,19 @@ UNSEEN: Kinds = {
     "cartoon, strength": (cartoon, (1, 2, 4)),
     "web colors, steps": (web_colors, (6, 4, 3)),
     "zoomed, part": (zoomed, (0.1, 0.2, 0.4)),
+    "pinched, strength": (pinched, (0.2, 0.35, 0.5)),
+    "waved, px": (waved, (2, 3.5, 5)),
+    "ringed, px": (ringed, (2, 4, 6)),
+    "swirled, radians": (swirled, (0.4, 0.8, 1.2)),
+    "stretched, to": (stretched, (0.85, 0.7, 0.55)),
+}
+UNSEEN: Kinds = {
+    "wide lens, strength": (lens, (0.2, 0.5, 1)),
+    "hot air, σ px": (hazed, (1, 2, 3)),
+    "torn, px": (torn, (2, 4, 8)),
+    "photocopied, part": (photocopied, (0.3, 0.6, 1)),
+    "four inks, cell px": (four_inks, (3, 4, 6)),
+    "embossed, part": (embossed, (0.3, 0.6, 1)),
+    "exposed twice, opacity": (doubled, (0.2, 0.35, 0.5)),
+    "passed on, times": (passed_on, (3, 6, 12)),
 }

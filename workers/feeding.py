@@ -20,6 +20,7 @@ from shared.schemas import (
     BatchItem,
     BatchKind,
     BatchStatus,
+    EnrolmentPayload,
     EnrolmentResult,
     ItemEnrolment,
     ItemOutcome,
@@ -111,13 +112,22 @@ class Feeder:
         return running
 
     def _submit(self, batch: Batch) -> None:
-        """Make the jobs that should exist; the items that are wrong need none."""
-        wrong = {}
+        """Make the jobs that should exist; the items that are wrong need none.
+
+        The photos of one person are enrolled one after the other, as they stand in the batch: when they are not of
+        the same person the first is who is meant, and not the one whose worker happened to be quicker.
+        """
+        wrong, people = {}, set[str]()
         for number, attempt, job in self._flight(batch):
             item = self._item(batch, number)
             if item.payload is None:
                 wrong[number] = ItemOutcome(status=ItemStatus.FAILED, error=item.error)
-            elif job is None:
+                continue
+            if isinstance(item.payload, EnrolmentPayload):
+                if item.payload.person in people:
+                    continue
+                people.add(item.payload.person)
+            if job is None:
                 new = NewJob(
                     batch.tenant,
                     JOB_TYPES[batch.kind],

@@ -66,6 +66,10 @@ def work(jobs: JobStore, redis: Redis, **results: EnrolmentResult) -> None:
         jobs.succeed(job, results.get(person, enrolled), MODEL)
 
 
+def queued(redis: Redis) -> list[str]:
+    return sorted(str(waiting) for waiting in redis.zrange(f"{PREFIX}queued:{Queue.FACE_BULK.value}", 0, -1))
+
+
 def outcomes(batches: BatchStore) -> list[tuple[BatchItem, ItemOutcome]]:
     return [entry for _, entry in batches.entries(batches.get("acme", BATCH))]
 
@@ -228,3 +232,18 @@ def test_a_batch_whose_items_are_gone_names_nobody(
     enrolling("ada")
     memory_store.delete_prefix(BATCHES)
     assert BatchPeople(batches, memory_store).forget_person(subject("ada")) == 0
+
+
+def test_photos_of_one_person_are_enrolled_one_after_the_other_as_they_were_sent(
+    jobs: JobStore, redis: Redis, feeder: Feeder, enrolling: Callable[..., Batch]
+) -> None:
+    """When two contradict each other, it is the first that counts, however many workers there are."""
+    enrolling("ada", "ada", "bob", "ada")
+    rounds = []
+    for _ in range(3):
+        feeder.feed()
+        rounds.append(queued(redis))
+        feeder.feed()
+        assert queued(redis) == rounds[-1], "nothing else until the worker is done"
+        work(jobs, redis)
+    assert rounds == [[job_id(BATCH, 0), job_id(BATCH, 2)], [job_id(BATCH, 1)], [job_id(BATCH, 3)]]
