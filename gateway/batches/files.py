@@ -94,7 +94,8 @@ def nothing_in(left_out: Sequence[FileProblem], kind: str) -> InvalidField:
     """That an archive holds none of that kind, and what was found instead."""
     if not left_out:
         return InvalidField(f"There is no {kind} in the archive.")
-    told = f" {len(left_out):,} files were left out, the first: {left_out[0].file} {left_out[0].reason}."
+    how_many = "1 file was left out" if len(left_out) == 1 else f"{len(left_out):,} files were left out, the first"
+    told = f" {how_many}: {left_out[0].file} {left_out[0].reason}."
     return InvalidField(f"There is no {kind} in the archive.{told}")
 
 

@@ -182,7 +182,7 @@ def read_json(model: type[T], raw: bytes) -> T:
 
 def read_query(model: type[T]) -> T:
     """The query string as a `model`. Raises InvalidField."""
-    _refuse_repeated(request.args)
+    _refuse_repeated(request.args, once=set(model.model_fields))
     return _validate(model, lambda: model.model_validate(request.args.to_dict()))
 
 
@@ -206,7 +206,8 @@ def _raw_body() -> bytes:
 def _multipart(model: type[Body], incoming: Request) -> dict[str, Any]:
     form, files = incoming.form, incoming.files
     parts = {name: part for name, field in model.model_fields.items() for part in _marks(field.metadata)}
-    _refuse_repeated(form, files, but={name for name, part in parts.items() if part.many})
+    once = {name for name in model.model_fields if not (name in parts and parts[name].many)}
+    _refuse_repeated(form, files, once=once)  # of a field that there is not, that is what is told
     values: dict[str, Any] = {}
     for name, texts in form.lists():
         part = parts.get(name)
@@ -242,11 +243,11 @@ def _marks(metadata: Iterable[Any]) -> Iterable[Part]:
     return (mark for mark in metadata if isinstance(mark, Part))
 
 
-def _refuse_repeated(*fields: MultiDict[str, Any], but: Collection[str] = ()) -> None:
+def _refuse_repeated(*fields: MultiDict[str, Any], once: Collection[str]) -> None:
     seen: set[str] = set()
     for found in fields:
         for name, values in found.lists():
-            if (len(values) > 1 and name not in but) or name in seen:
+            if (len(values) > 1 and name in once) or name in seen:
                 raise InvalidField(f"`{name}` is given more than once.")
             seen.add(name)
 

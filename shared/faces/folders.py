@@ -41,7 +41,7 @@ class Unclear:
 
 def people_of(paths: Sequence[Parts]) -> list[str | Unclear]:
     """Whose photo each file is: the name of a folder, in NFC, or why that cannot be told."""
-    places = _placed(paths)
+    places = _placed([tuple(unicodedata.normalize("NFC", part) for part in path) for path in paths])
     homes: dict[str, list[Parts]] = {}  # of those who would be one person -> the paths of their folders
     deeper: dict[str, list[Parts]] = {}  # the same where more than one folder may be the person
     crowded: dict[str, Parts] = {}  # a folder that holds such ones -> the first of them
@@ -59,14 +59,12 @@ def people_of(paths: Sequence[Parts]) -> list[str | Unclear]:
         name, here = place.names[-1], f"lies in `{shown_name(place.home)}`"
         alone = len(place.naming) == 1
         if other := _another((homes if alone else deeper)[_key(name)], place.home):
-            shown = shown_name(other)
-            twin = f"`{shown}`" if shown != shown_name(place.home) else "another way to write it"
-            return Unclear(f"{here}, and {twin} would be the same person: {REMEDY}")
+            return Unclear(f"{here}, and `{shown_name(other)}` would be the same person: {REMEDY}")
         if not alone:
             return Unclear(f"{here}, and more than one of these folders may name its person: {REMEDY}")
         if below := crowded.get(_key(name)):
             return Unclear(f"{here}, and `{shown_name(below)}` may be a person as well: {REMEDY}")
-        return unicodedata.normalize("NFC", name)
+        return name
 
     return [person(place) for place in places]
 

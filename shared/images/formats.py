@@ -126,6 +126,8 @@ _FOREIGN = (
     _Foreign("a Photoshop file (PSD)", (b"8BPS",)),
     _Foreign("a JPEG 2000", (b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51")),
     _Foreign("a JPEG XL", (b"\0\0\0\x0cJXL ", b"\xff\x0a")),
+    # of no other colors than red, green, blue or gray, and without a name inside: TGA has no mark of its own
+    _Foreign("a TGA picture", (b"\0\0\2\0\0\0", b"\0\0\3\0\0\0", b"\0\0\n\0\0\0", b"\0\0\x0b\0\0\0")),
     _Foreign("an icon (ICO)", (b"\0\0\1\0", b"\0\0\2\0")),
     _Foreign("an OpenEXR picture", (b"v/1\1",)),
     _Foreign("a Netpbm picture", (b"P1\n", b"P2\n", b"P3\n", b"P4\n", b"P5\n", b"P6\n", b"P7\n")),

@@ -61,8 +61,9 @@ def _too_few(faces: FaceSet, people: int) -> str:
     message = f"There are usable faces of {people} {'person' if people == 1 else 'people'}; at least 2 are needed."
     if not faces.problems:
         return f"{message} Put the photos of each person into a folder of his own."
-    first = faces.problems[0]
-    return f"{message} {len(faces.problems)} files were left out, the first: {first.file}: {first.reason}"
+    first, count = faces.problems[0], len(faces.problems)
+    how_many = "1 file was left out" if count == 1 else f"{count:,} files were left out, the first"
+    return f"{message} {how_many}: {first.file}: {first.reason}"
 
 
 def _worst(pairs: Iterable[ScoredPair], faces: FaceSet) -> tuple[PairError, ...]:

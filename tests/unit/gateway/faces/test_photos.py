@@ -70,6 +70,10 @@ def test_more_than_five_frames_are_refused(api: Api) -> None:
     assert "1 to 5 pictures" in detail(api.post(RECOGNISE, json={"images": [B64] * 6}))
 
 
+def test_where_one_photo_is_wanted_several_are_no_field(api: Api) -> None:
+    assert "There is no field `images`; the fields are: image," in detail(send_frames(api, ENROL, [PHOTO, PHOTO]))
+
+
 def test_a_bad_frame_is_named(api: Api) -> None:
     told = detail(send_frames(api, RECOGNISE, [PHOTO, b"no picture"]), 415, "unsupported_image")
     assert told.startswith("`images-1`: ")

@@ -69,6 +69,7 @@ OTHERS = {
     "a JPEG 2000": written("JPEG2000"),
     "a JPEG XL": b"\xff\x0a" + bytes(20),
     "an icon (ICO)": written("ICO"),
+    "a TGA picture": written("TGA"),
     "a Netpbm picture": written("PPM"),
     "a film (MP4 or MOV)": brand(b"isom"),
     "a film (MP4 or MOV),": brand(b"qt  "),

@@ -58,7 +58,7 @@ def test_one_person_is_not_enough_and_the_first_reason_is_named() -> None:
     with pytest.raises(InsufficientData, match=r"faces of 1 person; at least 2 are needed.*folder of his own"):
         evaluate(faces)
     refused = replace(faces, problems=(FileProblem("b/1.jpg", "no_face"),))
-    with pytest.raises(InsufficientData, match=r"1 files were left out, the first: b/1.jpg: no_face"):
+    with pytest.raises(InsufficientData, match=r"1 file was left out: b/1.jpg: no_face"):
         evaluate(refused)
 
 
