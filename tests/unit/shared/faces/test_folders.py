@@ -63,7 +63,7 @@ def test_two_paths_that_would_give_one_person_are_refused_each_naming_the_other(
 
 
 def test_one_name_in_two_forms_is_one_person() -> None:
-    """A folder that a Mac has copied beside the one of another system; what shows the two apart is not on any screen."""
+    """A folder that a Mac has copied beside that of another system: no screen shows the two apart."""
     composed, decomposed = "Zo\u00eb", "Zoe\u0308"
     assert people(f"{composed}/1.jpg", f"{decomposed}/2.jpg", "bob/3.jpg") == [composed, composed, "bob"]
     assert people(f"{decomposed}/ada/1.jpg", f"{composed}/bob/2.jpg") == ["ada", "bob"], "nor are they two around them"
