@@ -75,6 +75,26 @@ class IdConverter(BaseConverter):
 
 
 def create_app(settings: Settings, services: Services) -> APIFlask:
+    app = routed_app()
+    equip(app, settings, services)
+    return app
+
+
+def equip(app: APIFlask, settings: Settings, services: Services) -> None:
+    """Give the views what they work with."""
+    limits = settings.limits
+    app.config["MAX_CONTENT_LENGTH"] = limits.body_bytes
+    app.extensions[EXTENSION] = Context(
+        settings,
+        services,
+        Uploads(services.store, limits),
+        Seats(limits.event_streams),
+        Seats(limits.waiting_requests),
+    )
+
+
+def routed_app() -> APIFlask:
+    """Every route and hook; what they work with is still to come."""
     app = APIFlask(
         __name__,
         title="Likeness",
@@ -85,7 +105,6 @@ def create_app(settings: Settings, services: Services) -> APIFlask:
     )
     app.request_class = MemoryRequest
     app.config.update(
-        MAX_CONTENT_LENGTH=settings.limits.body_bytes,
         DESCRIPTION=openapi.DESCRIPTION,
         LICENSE={"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         SERVERS=[{"url": "/"}],
@@ -94,14 +113,6 @@ def create_app(settings: Settings, services: Services) -> APIFlask:
     )
     app.url_map.converters["id"] = IdConverter
     app.url_map.merge_slashes = False  # an empty id is answered as one
-    limits = settings.limits
-    app.extensions[EXTENSION] = Context(
-        settings,
-        services,
-        Uploads(services.store, limits),
-        Seats(limits.event_streams),
-        Seats(limits.waiting_requests),
-    )
     app.before_request(gatekeeper.begin)
     app.before_request(cross_origin.answer_preflight)
     app.before_request(gatekeeper.admit)

@@ -1,6 +1,6 @@
 """Ways to spoil a photo, each in three strengths: for the limits of the quality check, its tests and their proof.
 
-What the check was fitted on is CHOSEN_ON; UNSEEN was looked at afterwards only.
+What the check was fitted on is CHOSEN_ON; UNSEEN and BENT were looked at afterwards only.
 """
 
 import io
@@ -256,39 +256,11 @@ def rain(photo: Pixels, density: float, random: np.random.Generator) -> Pixels:
     return _rounded(photo + 200 * streaks.clip(0, 1)[..., None])
 
 
-def rippled(photo: Pixels, height: float, _: np.random.Generator) -> Pixels:
-    """Seen through waves of so many pixels."""
-    x, y = _places(photo)
-    seen = (x + height * np.sin(y / 3)).astype(np.float32), (y + height * np.sin(x / 3)).astype(np.float32)
-    return np.asarray(cv2.remap(photo, *seen, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT))
-
-
 def equalized(photo: Pixels, limit: float, _: np.random.Generator) -> Pixels:
     """Contrast raised in every part by itself (CLAHE)."""
     lab = cv2.cvtColor(photo, cv2.COLOR_RGB2LAB)
     lab[..., 0] = cv2.createCLAHE(limit, (8, 8)).apply(lab[..., 0])
     return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB))
-
-
-def bulged(photo: Pixels, strength: float, _: np.random.Generator) -> Pixels:
-    """Through a spy hole: the middle is enlarged."""
-    height, width = photo.shape[:2]
-    x, y = _places(photo)
-    dx, dy = (x - width / 2) / width, (y - height / 2) / height
-    pulled = 1 - strength * np.exp(-((dx**2 + dy**2) / 0.08))
-    seen = (
-        (width / 2 + pulled * dx * width).astype(np.float32),
-        (height / 2 + pulled * dy * height).astype(np.float32),
-    )
-    return np.asarray(cv2.remap(photo, *seen, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT))
-
-
-def squeezed(photo: Pixels, factor: float, _: np.random.Generator) -> Pixels:
-    """Narrower; what is missing at the sides is gray."""
-    narrow = Image.fromarray(photo).resize((round(photo.shape[1] * factor), photo.shape[0]), Image.Resampling.BICUBIC)
-    whole = Image.new("RGB", (photo.shape[1], photo.shape[0]), (127, 127, 127))
-    whole.paste(narrow, ((photo.shape[1] - narrow.width) // 2, 0))
-    return np.asarray(whole)
 
 
 def checked(photo: Pixels, opacity: float, _: np.random.Generator) -> Pixels:
@@ -326,79 +298,7 @@ def web_colors(photo: Pixels, steps: float, _: np.random.Generator) -> Pixels:
     return np.asarray(Image.fromarray(photo).quantize(palette=palette_).convert("RGB"))
 
 
-def zoomed(photo: Pixels, part: float, _: np.random.Generator) -> Pixels:
-    """The lens was turned meanwhile: blurred from the middle outwards."""
-    height, width = photo.shape[:2]
-    views = []
-    for step in range(9):
-        matrix = cv2.getRotationMatrix2D((width / 2, height / 2), 0, 1 + part * step / 8)
-        views.append(cv2.warpAffine(photo, matrix, (width, height), borderMode=cv2.BORDER_REFLECT).astype(np.float64))
-    return _rounded(np.mean(views, axis=0))
-
-
-def _from(photo: Pixels, x: Values, y: Values) -> Pixels:
-    """Every pixel from another place."""
-    seen = x.astype(np.float32), y.astype(np.float32)
-    return np.asarray(cv2.remap(photo, *seen, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT))
-
-
-def _around_the_middle(photo: Pixels) -> tuple[Values, Values, Values]:
-    """x and y from the middle, and the distance to it."""
-    x, y = _places(photo)
-    dx, dy = x - photo.shape[1] / 2, y - photo.shape[0] / 2
-    return dx, dy, np.hypot(dx, dy)
-
-
-def _turned(photo: Pixels, dx: Values, dy: Values) -> Pixels:
-    return _from(photo, photo.shape[1] / 2 + dx, photo.shape[0] / 2 + dy)
-
-
-def pinched(photo: Pixels, strength: float, random: np.random.Generator) -> Pixels:
-    """The middle is made smaller."""
-    return bulged(photo, -strength, random)
-
-
-def waved(photo: Pixels, height: float, random: np.random.Generator) -> Pixels:
-    """Rows that swing to the sides, with a period of any length."""
-    x, y = _places(photo)
-    return _from(photo, x + height * np.sin(y / random.uniform(4, 14)), y)
-
-
-def ringed(photo: Pixels, height: float, random: np.random.Generator) -> Pixels:
-    """A stone was thrown into the middle."""
-    dx, dy, distance = _around_the_middle(photo)
-    pulled = 1 + height * np.sin(distance / random.uniform(4, 10)) / (distance + 1)
-    return _turned(photo, pulled * dx, pulled * dy)
-
-
-def swirled(photo: Pixels, radians: float, random: np.random.Generator) -> Pixels:
-    """Turned about the middle, the less the farther off."""
-    dx, dy, distance = _around_the_middle(photo)
-    angle = random.choice((-1, 1)) * radians * np.exp(-((distance / (0.3 * photo.shape[0])) ** 2))
-    return _turned(photo, np.cos(angle) * dx - np.sin(angle) * dy, np.sin(angle) * dx + np.cos(angle) * dy)
-
-
-def stretched(photo: Pixels, factor: float, random: np.random.Generator) -> Pixels:
-    """Lower; what is missing above and below is gray."""
-    return np.rot90(squeezed(np.rot90(photo), factor, random), -1).copy()
-
-
 # --- nothing was fitted on these ---
-
-
-def lens(photo: Pixels, strength: float, _: np.random.Generator) -> Pixels:
-    """A wide lens: straight lines bend outwards (Brown's first coefficient)."""
-    dx, dy, distance = _around_the_middle(photo)
-    pulled = (1 + strength * (2 * distance / photo.shape[0]) ** 2) / (1 + strength / 2)
-    return _turned(photo, pulled * dx, pulled * dy)
-
-
-def hazed(photo: Pixels, sigma: float, random: np.random.Generator) -> Pixels:
-    """Hot air: every place is moved, and its neighbours nearly as much."""
-    x, y = _places(photo)
-    moves = [cv2.GaussianBlur(random.normal(0, 1, x.shape), (0, 0), 5) for _axis in range(2)]
-    dx, dy = (sigma / move.std() * np.asarray(move, np.float64) for move in moves)
-    return _from(photo, x + dx, y + dy)
 
 
 def torn(photo: Pixels, shift: float, random: np.random.Generator) -> Pixels:
@@ -449,6 +349,97 @@ def passed_on(photo: Pixels, times: float, random: np.random.Generator) -> Pixel
     return passed
 
 
+def negative(photo: Pixels, part: float, _: np.random.Generator) -> Pixels:
+    """The negative of a film, laid over the photo."""
+    return _rounded((1 - part) * photo + part * (255.0 - photo))
+
+
+def smeared(photo: Pixels, side: float, _: np.random.Generator) -> Pixels:
+    """Each pixel is the median of those around it."""
+    return np.asarray(cv2.medianBlur(photo, int(side)))
+
+
+# --- these bend the face, and add no detail ---
+
+
+def _from(photo: Pixels, x: Values, y: Values) -> Pixels:
+    """Every pixel from another place."""
+    seen = x.astype(np.float32), y.astype(np.float32)
+    return np.asarray(cv2.remap(photo, *seen, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT))
+
+
+def _around_the_middle(photo: Pixels) -> tuple[Values, Values, Values]:
+    """x and y from the middle, and the distance to it."""
+    x, y = _places(photo)
+    dx, dy = x - photo.shape[1] / 2, y - photo.shape[0] / 2
+    return dx, dy, np.hypot(dx, dy)
+
+
+def _turned(photo: Pixels, dx: Values, dy: Values) -> Pixels:
+    return _from(photo, photo.shape[1] / 2 + dx, photo.shape[0] / 2 + dy)
+
+
+def rippled(photo: Pixels, height: float, _: np.random.Generator) -> Pixels:
+    """Seen through waves of so many pixels."""
+    x, y = _places(photo)
+    return _from(photo, x + height * np.sin(y / 3), y + height * np.sin(x / 3))
+
+
+def bulged(photo: Pixels, strength: float, _: np.random.Generator) -> Pixels:
+    """Through a spy hole: the middle is enlarged."""
+    dx, dy, _distance = _around_the_middle(photo)
+    height, width = photo.shape[:2]
+    pulled = 1 - strength * np.exp(-(((dx / width) ** 2 + (dy / height) ** 2) / 0.08))
+    return _turned(photo, pulled * dx, pulled * dy)
+
+
+def ringed(photo: Pixels, height: float, _: np.random.Generator) -> Pixels:
+    """A stone was thrown into the middle."""
+    dx, dy, distance = _around_the_middle(photo)
+    pulled = 1 + height * np.sin(distance / 7) / (distance + 1)
+    return _turned(photo, pulled * dx, pulled * dy)
+
+
+def swirled(photo: Pixels, radians: float, _: np.random.Generator) -> Pixels:
+    """Turned about the middle, the less the farther off."""
+    dx, dy, distance = _around_the_middle(photo)
+    angle = radians * np.exp(-((distance / (0.3 * photo.shape[0])) ** 2))
+    return _turned(photo, np.cos(angle) * dx - np.sin(angle) * dy, np.sin(angle) * dx + np.cos(angle) * dy)
+
+
+def squeezed(photo: Pixels, factor: float, _: np.random.Generator) -> Pixels:
+    """Narrower; what is missing at the sides is gray."""
+    narrow = Image.fromarray(photo).resize((round(photo.shape[1] * factor), photo.shape[0]), Image.Resampling.BICUBIC)
+    whole = Image.new("RGB", (photo.shape[1], photo.shape[0]), (127, 127, 127))
+    whole.paste(narrow, ((photo.shape[1] - narrow.width) // 2, 0))
+    return np.asarray(whole)
+
+
+def zoomed(photo: Pixels, part: float, _: np.random.Generator) -> Pixels:
+    """The lens was turned meanwhile: blurred from the middle outwards."""
+    height, width = photo.shape[:2]
+    views = []
+    for step in range(9):
+        matrix = cv2.getRotationMatrix2D((width / 2, height / 2), 0, 1 + part * step / 8)
+        views.append(cv2.warpAffine(photo, matrix, (width, height), borderMode=cv2.BORDER_REFLECT).astype(np.float64))
+    return _rounded(np.mean(views, axis=0))
+
+
+def lens(photo: Pixels, strength: float, _: np.random.Generator) -> Pixels:
+    """A wide lens: straight lines bend outwards (Brown's first coefficient)."""
+    dx, dy, distance = _around_the_middle(photo)
+    pulled = (1 + strength * (2 * distance / photo.shape[0]) ** 2) / (1 + strength / 2)
+    return _turned(photo, pulled * dx, pulled * dy)
+
+
+def hazed(photo: Pixels, sigma: float, random: np.random.Generator) -> Pixels:
+    """Hot air: every place is moved, and its neighbours nearly as much."""
+    x, y = _places(photo)
+    moves = [cv2.GaussianBlur(random.normal(0, 1, x.shape), (0, 0), 5) for _axis in range(2)]
+    dx, dy = (sigma / move.std() * np.asarray(move, np.float64) for move in moves)
+    return _from(photo, x + dx, y + dy)
+
+
 Kinds = Mapping[str, tuple[Spoil, tuple[float, float, float]]]
 
 CHOSEN_ON: Kinds = {
@@ -486,29 +477,30 @@ CHOSEN_ON: Kinds = {
     "false colors, part": (false_colors, (0.3, 0.6, 1)),
     "written on, opacity": (written_on, (0.2, 0.5, 1)),
     "rain, density": (rain, (0.5, 1, 2)),
-    "rippled, px": (rippled, (1, 2, 4)),
     "equalized, limit": (equalized, (4, 10, 40)),
-    "bulged, strength": (bulged, (0.2, 0.35, 0.5)),
-    "squeezed, to": (squeezed, (0.85, 0.7, 0.55)),
     "checked, opacity": (checked, (0.1, 0.25, 0.5)),
     "gamma": (curved, (2, 3.5, 0.35)),
     "two inks, part": (duotone, (0.4, 0.7, 1)),
     "cartoon, strength": (cartoon, (1, 2, 4)),
     "web colors, steps": (web_colors, (6, 4, 3)),
-    "zoomed, part": (zoomed, (0.1, 0.2, 0.4)),
-    "pinched, strength": (pinched, (0.2, 0.35, 0.5)),
-    "waved, px": (waved, (2, 3.5, 5)),
-    "ringed, px": (ringed, (2, 4, 6)),
-    "swirled, radians": (swirled, (0.4, 0.8, 1.2)),
-    "stretched, to": (stretched, (0.85, 0.7, 0.55)),
 }
 UNSEEN: Kinds = {
-    "wide lens, strength": (lens, (0.2, 0.5, 1)),
-    "hot air, σ px": (hazed, (1, 2, 3)),
     "torn, px": (torn, (2, 4, 8)),
     "photocopied, part": (photocopied, (0.3, 0.6, 1)),
     "four inks, cell px": (four_inks, (3, 4, 6)),
     "embossed, part": (embossed, (0.3, 0.6, 1)),
     "exposed twice, opacity": (doubled, (0.2, 0.35, 0.5)),
     "passed on, times": (passed_on, (3, 6, 12)),
+    "negative, part": (negative, (0.3, 0.7, 1)),
+    "smeared, px": (smeared, (5, 9, 13)),
+}
+BENT: Kinds = {
+    "rippled, px": (rippled, (1, 2, 4)),
+    "bulged, strength": (bulged, (0.2, 0.35, 0.5)),
+    "ringed, px": (ringed, (2, 4, 6)),
+    "swirled, radians": (swirled, (0.4, 0.8, 1.2)),
+    "squeezed, to": (squeezed, (0.85, 0.7, 0.55)),
+    "zoomed, part": (zoomed, (0.1, 0.2, 0.4)),
+    "wide lens, strength": (lens, (0.2, 0.5, 1)),
+    "hot air, σ px": (hazed, (1, 2, 3)),
 }

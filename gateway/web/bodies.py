@@ -8,6 +8,7 @@ mistyped fields are refused by name.
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import islice
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -286,7 +287,7 @@ def _validate(model: type[Body], validate: Callable[[], T]) -> T:
 def _refusal(model: type[Body], error: ValidationError) -> InvalidInput:
     """One error that names every wrong field and what it may hold; never what was sent."""
     problems = error.errors(include_url=False, include_input=False)
-    schema = model.model_json_schema()
+    schema = _schema_of(model)
     sentences = dict.fromkeys(_sentence(schema, problem) for problem in problems)  # each once, in their order
     detail = " ".join(islice(sentences, MOST_SENTENCES))
     first = problems[0]
@@ -299,6 +300,12 @@ def _refusal(model: type[Body], error: ValidationError) -> InvalidInput:
             return InvalidId(detail)
         case _:
             return InvalidField(detail)
+
+
+@cache
+def _schema_of(model: type[Body]) -> Mapping[str, Any]:
+    """Making it takes longer than all else that a refusal does."""
+    return model.model_json_schema()
 
 
 def _sentence(schema: Mapping[str, Any], problem: ErrorDetails) -> str:

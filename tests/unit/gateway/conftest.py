@@ -13,7 +13,7 @@ from redis import Redis
 from werkzeug.datastructures import FileStorage
 from werkzeug.test import TestResponse, encode_multipart
 
-from gateway.app import create_app
+from gateway.app import create_app, equip, routed_app
 from gateway.auth import Scope
 from gateway.context import Services
 from gateway.wsgi import assemble
@@ -182,9 +182,17 @@ def services(settings: Settings, store: MemoryStore, redis: Redis, worker: FakeW
     return assemble(settings, store, redis, worker.publish)
 
 
+@pytest.fixture(scope="session")
+def routed() -> APIFlask:
+    """Made once: the routes take a tenth of a second to compile."""
+    return routed_app()
+
+
 @pytest.fixture
-def app(settings: Settings, services: Services) -> APIFlask:
-    return create_app(settings, services)
+def app(routed: APIFlask, settings: Settings, services: Services) -> APIFlask:
+    """Whoever changes more of it than what it is equipped with makes one of their own."""
+    equip(routed, settings, services)
+    return routed
 
 
 MakeApi = Callable[..., Api]

@@ -26,6 +26,12 @@ from tests.unit.gateway.conftest import PHOTO, Api
 SECRET = "what-nobody-may-see"
 
 
+@pytest.fixture
+def app(settings: Settings, services: Services) -> APIFlask:
+    """Its own, since it is given another route."""
+    return create_app(settings, services)
+
+
 def failing(app: APIFlask, error: Exception) -> APIFlask:
     """The application with a route that raises."""
 

@@ -103,10 +103,13 @@ def test_a_spoilt_photo_is_refused_and_not_for_what_its_subject_can_help(
         assert seen is None or not {Reason.TOO_BRIGHT, Reason.OCCLUDED} & set(seen.reasons), name
 
 
-@pytest.mark.parametrize("kind", [*spoiling.CHOSEN_ON, *spoiling.UNSEEN])
+WAYS = {**spoiling.CHOSEN_ON, **spoiling.UNSEEN, **spoiling.BENT}
+
+
+@pytest.mark.parametrize("kind", WAYS)
 def test_every_way_to_spoil_a_photo_keeps_its_size_and_changes_it(portrait: Read, kind: str) -> None:
     photo = at(portrait("obama-1.jpg"), 160)
-    spoil, strengths = {**spoiling.CHOSEN_ON, **spoiling.UNSEEN}[kind]
+    spoil, strengths = WAYS[kind]
     made = [spoil(photo, strength, np.random.default_rng(0)) for strength in strengths]
     assert all(one.shape == photo.shape and one.dtype == np.uint8 for one in made)
     assert all(np.abs(one.astype(float) - photo).mean() > 1 for one in made)
