@@ -6,7 +6,7 @@ together. Two things tell, and neither needs to know what spoilt the photo:
 - **doubt** (shared/ml/face/doubt.py): what the network itself sees halfway through. It was fitted on half of LFW's
   development people, and judged on the other half and on ways to spoil that it has not seen (docs/accuracy.md).
 - **agreement**: the embedding of a good photo hardly changes when its crop is smoothed. Only looked at where there is
-  doubt: in 6 % of LFW's photos, for it costs a second pass.
+  doubt: in 2 % of LFW's photos, for it costs a second pass.
 
 A mirrored copy agrees as well for most spoilt photos (0.9 and more at noise of 35 grey levels, where smoothed ones
 fall to 0.8), one resampled to half its size says what the smoothed one says, later.
@@ -22,12 +22,12 @@ import numpy.typing as npt
 from shared.ml.face.model import Aligned
 from shared.ml.face.quality.texture import Texture
 
-# In log odds. The median of good photos is TYPICAL; 0.8 % of LFW's photos that pass every other limit are beyond
-# REFUSED, 6 % beyond DOUBTED. Portraits of 640 px and up, under noise of 10 grey levels and JPEG of quality 60, reach
+# In log odds. The median of good photos is TYPICAL; 0.6 % of LFW's photos that pass every other limit are beyond
+# REFUSED, 2 % beyond DOUBTED. Portraits of 640 px and up, under noise of 10 grey levels and JPEG of quality 60, reach
 # -0.7.
-DOUBTED = -2.0
-REFUSED = 0.0
-TYPICAL = -4.4
+DOUBTED = -1.5
+REFUSED = -0.2
+TYPICAL = -4.9
 # Of the embeddings of a crop and its smoothed copy: LFW's 0.1 % quantile is 0.914, the median of those in doubt 0.962.
 _MIN_AGREEMENT = 0.92
 _SMOOTHING = 1.2 / 112  # sigma of the Gaussian, in parts of the crop's side
