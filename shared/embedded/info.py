@@ -24,20 +24,26 @@ class ProcessRecord:
 
 @dataclass(frozen=True)
 class StackInfo:
-    """What `stack.json` holds; the first process is the supervisor."""
+    """What `stack.json` holds, from when the stack is ready."""
 
     url: str
     api_key: str
     s3: S3Access
     redis: str
-    processes: tuple[ProcessRecord, ...]
 
 
 def read_info(home: Path) -> StackInfo | None:
-    """What runs, or ran, in this folder."""
+    """How to reach what runs, or ran, in this folder; None while it starts."""
     try:
         found: dict[str, Any] = json.loads((home / "stack.json").read_text())
     except FileNotFoundError:
         return None
-    processes = tuple(ProcessRecord(**record) for record in found["processes"])
-    return StackInfo(**{**found, "s3": S3Access(**found["s3"]), "processes": processes})
+    return StackInfo(**{**found, "s3": S3Access(**found["s3"])})
+
+
+def read_processes(home: Path) -> list[ProcessRecord]:
+    """What runs, ran or starts in this folder, the supervisor first; empty when nothing does."""
+    try:
+        return [ProcessRecord(**record) for record in json.loads((home / "processes.json").read_text())]
+    except FileNotFoundError:
+        return []

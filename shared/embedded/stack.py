@@ -1,7 +1,7 @@
 """The whole system on one machine without Docker: S3 (SeaweedFS), Redis (Valkey), gateway and workers.
 
-Everything lies in one folder: `stack.json` (how to reach the stack, mode 0600), `data/`, `logs/`. Data and
-API key survive a restart; ports are chosen anew.
+Everything lies in one folder: `stack.json` (how to reach the stack, mode 0600, there while it is ready),
+`processes.json` (what it consists of), `data/`, `logs/`. Data and API key survive a restart; ports are chosen anew.
 """
 
 import json
@@ -11,16 +11,16 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 from shared.embedded import servers
-from shared.embedded.info import S3Access, StackInfo, read_info
+from shared.embedded.info import S3Access, StackInfo, read_info, read_processes
 from shared.embedded.ports import free_ports
 from shared.embedded.supervisor import Supervisor, end_processes, is_alive, own_process
 from shared.errors import ConfigurationError
 
-PARTS = {"api-key", "data", "logs", "run", "stack.json"}  # of a stack's folder
+PARTS = {"api-key", "data", "logs", "processes.json", "run", "stack.json"}  # of a stack's folder
 
 
 class Stack:
@@ -42,7 +42,7 @@ class Stack:
         settings: Mapping[str, str] | None = None,
     ) -> None:
         self.home = home.resolve()
-        self.supervisor = Supervisor(self.home / "logs", on_restart=self._record)
+        self.supervisor = Supervisor(self.home / "logs", on_spawn=self._record)
         self._port = port
         self._face_workers = face_workers
         self._settings = dict(settings or {})
@@ -60,7 +60,7 @@ class Stack:
 
     @property
     def info(self) -> StackInfo | None:
-        """How to reach the stack; None before it was started."""
+        """How to reach the stack; None before it is ready."""
         return self._info
 
     def up(self, say: Callable[[str], None] = lambda _: None) -> StackInfo:
@@ -79,7 +79,7 @@ class Stack:
     def down(self) -> None:
         """Stop what this object started and remove `stack.json`."""
         self.supervisor.stop()
-        (self.home / "stack.json").unlink(missing_ok=True)
+        _forget(self.home)
 
     def erase(self) -> None:
         """Begin anew: delete the data of a stack that does not run.
@@ -100,13 +100,10 @@ class Stack:
         redis_url = f"redis://:{made['redis']}@127.0.0.1:{redis_port}/0"
         url = f"http://127.0.0.1:{self._port or gateway_port}"
         environment = self._environment(s3, redis_url)
-        self._info = StackInfo(url=url, api_key="", s3=s3, redis=redis_url, processes=())
-
         say("starting the object store and Redis")
         data = self.home / "data"
         store = servers.object_store(data / "s3", s3, s3_ports)
         self.supervisor.start(store, servers.redis_server(data / "redis", redis_url))
-        self._record()
 
         say("starting the gateway and the workers, warming up the models")
         roles = {f"face-{number + 1}": "face" for number in range(self._face_workers)}
@@ -115,16 +112,15 @@ class Stack:
         workers = [servers.worker(name, role, environment, run) for name, role in roles.items()]
         self.supervisor.start(servers.gateway(environment, url), *workers)
         self._wait_until_ready(url)
-        self._info = replace(self._info, api_key=(self.home / "api-key").read_text().strip())
-        self._record()
+        api_key = (self.home / "api-key").read_text().strip()
+        self._info = StackInfo(url=url, api_key=api_key, s3=s3, redis=redis_url)
+        servers.write_private(self.home / "stack.json", json.dumps(asdict(self._info), indent=2))
         return self._info
 
     def _record(self) -> None:
-        """Write `stack.json`: after a start and after each restart of a process."""
-        if self._info is not None:
-            processes = (own_process(), *self.supervisor.processes())
-            self._info = replace(self._info, processes=processes)
-            servers.write_private(self.home / "stack.json", json.dumps(asdict(self._info), indent=2))
+        """Write `processes.json`, whenever there is a new process."""
+        processes = [asdict(record) for record in (own_process(), *self.supervisor.processes())]
+        servers.write_private(self.home / "processes.json", json.dumps(processes))
 
     def _environment(self, s3: S3Access, redis_url: str) -> dict[str, str]:
         return {
@@ -154,15 +150,13 @@ class Stack:
         """Refuse when the folder's stack runs; end what a killed supervisor left behind."""
         self.home.mkdir(parents=True, exist_ok=True)
         self.home.chmod(0o700)  # templates are biometric data, whatever mode the servers give their files
-        info = read_info(self.home)
-        if info is None:
-            return
-        supervisor, *rest = info.processes
-        if is_alive(supervisor):
-            raise ConfigurationError(
-                f"A stack already runs in {self.home}: {info.url}. Stop it: likeness down --home {self.home}"
-            )
-        end_processes(rest)
+        recorded = read_processes(self.home)
+        if recorded and is_alive(recorded[0]):
+            info = read_info(self.home)
+            where = f"already runs in {self.home}: {info.url}" if info else f"is starting in {self.home}"
+            raise ConfigurationError(f"A stack {where}. Stop it: likeness down --home {self.home}")
+        end_processes(recorded[1:])
+        _forget(self.home)
 
     def _wait_until_ready(self, url: str) -> None:
         until = time.monotonic() + 30
@@ -174,15 +168,20 @@ class Stack:
 
 def stop(home: Path, seconds: float = 90) -> bool:
     """Stop the stack of a folder from another process; False when none runs there."""
-    info = read_info(home)
-    if info is None:
+    recorded = read_processes(home)
+    if not recorded:
         return False
-    supervisor, *rest = info.processes
+    supervisor = recorded[0]
     if is_alive(supervisor):
         os.kill(supervisor.pid, signal.SIGTERM)
         until = time.monotonic() + seconds
         while is_alive(supervisor) and time.monotonic() < until:
             time.sleep(0.1)
-    end_processes(rest)
-    (home / "stack.json").unlink(missing_ok=True)
+    end_processes(read_processes(home)[1:])  # of one that was killed, or did not end in time
+    _forget(home)
     return True
+
+
+def _forget(home: Path) -> None:
+    for name in ("stack.json", "processes.json"):
+        (home / name).unlink(missing_ok=True)

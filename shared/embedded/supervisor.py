@@ -47,11 +47,11 @@ class _Run:
 
 
 class Supervisor:
-    """Runs services whose output goes to `logs/{name}.log`; tells `on_restart` when it restarted one."""
+    """Runs services whose output goes to `logs/{name}.log`; tells `on_spawn` of each process that it starts."""
 
-    def __init__(self, logs: Path, *, on_restart: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, logs: Path, *, on_spawn: Callable[[], None] = lambda: None) -> None:
         self._logs = logs
-        self._on_restart = on_restart
+        self._on_spawn = on_spawn
         self._running: dict[str, _Run] = {}
         self._groups: list[list[str]] = []
         self._stopping = threading.Event()
@@ -115,6 +115,7 @@ class Supervisor:
                 start_new_session=True,
             )
             self._running[service.name] = _Run(service, process, deaths)
+        self._on_spawn()
 
     def _wait(self, service: Service) -> None:
         process = self._running[service.name].process
@@ -148,7 +149,6 @@ class Supervisor:
             run.deaths = before + 1
         if now >= run.due:
             self._spawn(run.service, deaths=run.deaths)
-            self._on_restart()
 
 
 def own_process() -> ProcessRecord:

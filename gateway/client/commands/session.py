@@ -14,7 +14,7 @@ import typer
 from gateway.client import Client, Job, Retries
 from gateway.client.commands import output
 from gateway.client.commands.exits import Exit
-from shared.embedded.info import read_info
+from shared.embedded.info import read_info, read_processes
 from shared.errors import ConfigurationError, LikenessError
 from shared.settings import Settings, load_settings, names_servers
 
@@ -96,11 +96,11 @@ def reachable(url: str | None, key: str | None) -> tuple[str, str]:
     info = read_info(STACK)
     if url is not None and (info is None or url.rstrip("/") != info.url):  # its key is for no other system
         raise NoSystem(f"Set LIKENESS_API_KEY to a key of {url}.")
+    if info is None and read_processes(STACK):
+        raise NoSystem("The system that runs here is still starting: try again in a moment.")
     if info is None:
         missing = "LIKENESS_URL" + (" and LIKENESS_API_KEY" if key is None else "")
         raise NoSystem(f"No system runs here: start one (likeness up), or set {missing}.")
-    if not info.api_key:
-        raise NoSystem("The system that runs here is still starting: try again in a moment.")
     return url or info.url, key or info.api_key
 
 

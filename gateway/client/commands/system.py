@@ -1,5 +1,6 @@
 """The `likeness` commands that start and stop a whole system on this machine."""
 
+import shlex
 import signal
 import threading
 from pathlib import Path
@@ -103,8 +104,9 @@ def _introduce(info: StackInfo, home: Path) -> None:
     console.print(f"\n[bold]Likeness[/] is ready: [link]{info.url}[/]")
     console.print(f"  console   {info.url}/console")
     console.print(f"  API       {info.url}/docs")
-    console.print(f"  API key   {info.api_key}")
+    console.print(f"  API key   {info.api_key} (also in {home}/api-key)", soft_wrap=True)
     console.print(f"  details   {home}/stack.json", soft_wrap=True)
     console.print(f"  logs      {home}/logs\n", soft_wrap=True)
-    console.print(f"  curl -H 'Authorization: Bearer {info.api_key}' {info.url}/v1/styles\n", soft_wrap=True)
+    token = f"$(cat {shlex.quote(str(home / 'api-key'))})"
+    console.print(f'  curl -H "Authorization: Bearer {token}" {info.url}/v1/styles\n', soft_wrap=True, markup=False)
     console.print("Ctrl-C or `make down` stops it; `likeness doctor` looks after its health.")

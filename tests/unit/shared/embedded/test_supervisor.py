@@ -61,22 +61,32 @@ def test_stop_leaves_nothing_running(supervisor: Supervisor, tmp_path: Path) -> 
 
 
 def test_what_dies_is_started_again(tmp_path: Path) -> None:
-    restarts: list[int] = []
-    supervisor = Supervisor(tmp_path / "logs", on_restart=lambda: restarts.append(1))
-    supervisor.start(service(tmp_path, "a"))
-    first = supervisor.pid("a")
+    told: list[list[int]] = []
+
+    def record() -> None:
+        told.append([one.pid for one in restarting.processes()])
+
+    restarting = Supervisor(tmp_path / "logs", on_spawn=record)
+    restarting.start(service(tmp_path, "a"))
+    first = restarting.pid("a")
     os.kill(first, signal.SIGKILL)
-    assert eventually(lambda: bool(restarts))
-    assert supervisor.pid("a") != first
-    supervisor.stop()
+    assert eventually(lambda: len(told) == 2)
+    assert restarting.pid("a") != first
+    assert told == [[first], [restarting.pid("a")]], "whoever is told can end them, whatever becomes of the supervisor"
+    restarting.stop()
 
 
 def test_a_full_disk_does_not_keep_it_from_restarting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spawned = 0
+
     def full() -> None:
-        raise OSError("No space left on device")
+        nonlocal spawned
+        spawned += 1
+        if spawned > 1:
+            raise OSError("No space left on device")
 
     monkeypatch.setattr(supervising, "STEADY_S", 0)
-    supervisor = Supervisor(tmp_path / "logs", on_restart=full)
+    supervisor = Supervisor(tmp_path / "logs", on_spawn=full)
     supervisor.start(service(tmp_path, "a"))
     for _ in range(2):
         assert eventually(killed(supervisor, "a"))
