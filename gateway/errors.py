@@ -28,6 +28,7 @@ LikenessError
     ├── UnsupportedMediaType
     ├── BodyTooLarge
     ├── UploadTooLarge          than announced, or than its field takes
+    ├── UploadEncoded           with a Content-Encoding
     ├── UploadDamaged           it is not what its checksum says
     ├── InvalidPrefer
     ├── InvalidIdempotencyKey
@@ -100,6 +101,10 @@ class TooManyUploads(Conflict):
 
 class UploadTooLarge(InvalidInput):
     code = "upload_too_large"
+
+
+class UploadEncoded(InvalidInput):
+    code = "upload_encoded"
 
 
 class UploadDamaged(InvalidInput):
@@ -211,6 +216,7 @@ STATUS: Mapping[type[LikenessError], int] = {
     UploadTooLarge: 413,
     ImageTooLarge: 413,
     UnsupportedMediaType: 415,
+    UploadEncoded: 415,
     UnsupportedImage: 415,
 }
 # Codes and sentences for what Werkzeug refuses before a view is reached.

@@ -112,7 +112,7 @@ class Uploads:
             self._store.copy(file.key, key)
         except ObjectNotFound:
             raise UploadIncomplete(f"`{field}`: the upload was used or deleted meanwhile.") from None
-        if self._store.size(key) != file.size:
+        if self._store.stat(key).size != file.size:
             raise UploadIncomplete(f"`{field}`: the upload was replaced meanwhile. Send it again.")
 
     def discard(self, tenant: str, job_id: str) -> None:

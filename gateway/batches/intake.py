@@ -182,6 +182,11 @@ def _naming_its_line(one: Wanted) -> Iterator[None]:
 
 
 def _can_be_a_key(key: str) -> bool:
-    """Whether the object store takes it. It names its object as it stands: nothing in it is resolved."""
+    """Whether the object store takes it. It names its object as it stands: nothing in it is resolved.
+
+    Some stores answer a backslash with an error of their own, others take it for a slash.
+    """
     no_control = all(unicodedata.category(letter) not in {"Cc", "Cs"} for letter in key)  # Cs: no UTF-8
-    return no_control and not {"", ".", ".."} & {*key.split("/")} and len(key.encode()) <= LONGEST_KEY
+    return (
+        no_control and "\\" not in key and not {"", ".", ".."} & {*key.split("/")} and len(key.encode()) <= LONGEST_KEY
+    )

@@ -30,6 +30,7 @@ from shared.schemas import ID_PATTERN, ID_RULE, Id
 
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
+BYTE_ORDER_MARK = "\ufeff".encode()  # some systems write one before any text (RFC 8259, 8.1: may be ignored)
 NOT_JSON = "The body is not valid JSON."
 MOST_SENTENCES = 10
 MOST_VALUES = 50_000  # of JSON: each takes some hundred bytes of memory, and a kilobyte when it is wrong
@@ -201,7 +202,7 @@ def _raw_body() -> bytes:
     cut = request.content_length is None and request.environ.get("wsgi.input_terminated")
     if cut and request.environ["wsgi.input"].read(1):
         raise RequestEntityTooLarge
-    return data
+    return data.removeprefix(BYTE_ORDER_MARK)
 
 
 def _multipart(model: type[Body], incoming: Request) -> dict[str, Any]:

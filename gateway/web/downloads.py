@@ -26,7 +26,7 @@ def stored(key: str, media_type: str, *, name: str, sha256: str | None = None) -
         case Downloads.GATEWAY:
             return sent(services().store.get(key), media_type, sha256)
         case Downloads.PRESIGNED:
-            services().store.size(key)  # what is not there is told here, not by the store
+            services().store.stat(key)  # what is not there is told here, not by the store
             url = services().store.download_url(key, URL_S, media_type=media_type, name=name)
             return Response(status=302, headers={"Location": url})
 

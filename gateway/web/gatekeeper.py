@@ -10,12 +10,13 @@ import uuid
 from flask import current_app, g, request
 
 from gateway.context import services
-from gateway.errors import InvalidId, RateLimited
+from gateway.errors import InvalidId, RateLimited, UnsupportedMediaType
 from gateway.web import idempotency
 from gateway.web.bodies import Body, read_query
 from gateway.web.expectations import id_advice
 from gateway.web.operations import Operation, operation_of
 from gateway.web.prefer import wait_seconds
+from gateway.web.references import PLAIN
 from shared.schemas import ID_PATTERN, ID_RULE
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -41,8 +42,8 @@ def admit() -> None:
     """Let the request in, or raise what is wrong with it.
 
     Raises:
-        Unauthorized, RateLimited, Forbidden, InvalidId, InvalidField, InvalidPrefer, InvalidIdempotencyKey
-        and, for a POST without a body, what `idempotency.begin` raises
+        Unauthorized, RateLimited, Forbidden, UnsupportedMediaType, InvalidId, InvalidField, InvalidPrefer,
+        InvalidIdempotencyKey and, for a POST without a body, what `idempotency.begin` raises
     """
     described = _operation()
     if described is None or described.public:
@@ -51,6 +52,8 @@ def admit() -> None:
     _limit()
     if described.needed:
         g.caller.require(*described.needed)
+    if request.headers.get("Content-Encoding", "") not in PLAIN:
+        raise UnsupportedMediaType("The body must be sent as it is, without `Content-Encoding`.")
     for name, value in (request.view_args or {}).items():
         if not re.fullmatch(ID_PATTERN, value):
             raise InvalidId(f"The {name} id in the path must be {ID_RULE}.{id_advice(name)}")

@@ -14,7 +14,7 @@ from pydantic import ValidationInfo
 from pydantic_core import PydanticCustomError
 
 from gateway.context import caller, context, services
-from gateway.errors import UploadDamaged, UploadIncomplete, UploadNotFound, UploadTooLarge
+from gateway.errors import UploadDamaged, UploadEncoded, UploadIncomplete, UploadNotFound, UploadTooLarge
 from gateway.upload_store import Announcement
 from gateway.web.inline_files import decode_base64
 from gateway.web.memory_budget import reckon
@@ -25,6 +25,7 @@ from shared.storage.object_file import PIECE, open_object
 
 REFERENCE = "upload:"
 NO_FILE = "no_file"
+PLAIN = frozenset({"", "identity"})  # encodings that change nothing
 
 Limit = Callable[[LimitSettings], int]
 
@@ -74,7 +75,7 @@ def fetch(reference: str, field: str, most: int) -> bytes:
     """A file of at most so many bytes. All that a request names has to fit where its body would have to.
 
     Raises:
-        UploadNotFound, UploadIncomplete, UploadTooLarge, UploadDamaged: naming the field.
+        UploadNotFound, UploadIncomplete, UploadEncoded, UploadTooLarge, UploadDamaged: naming the field.
         GatewayBusy
     """
     announced = _announced(reference, field, most)
@@ -82,7 +83,7 @@ def fetch(reference: str, field: str, most: int) -> bytes:
     if g.fetched_bytes > (limit := request.max_content_length or most):
         raise UploadTooLarge(f"`{field}`: the files that one request names may have {limit:,} bytes together.")
     reckon(announced.bytes)
-    data = services().store.get(announced.key)
+    data = services().store.read(announced.key, 0, announced.bytes)
     _check_sum(announced, field, hashlib.sha256(data).hexdigest)
     return data
 
@@ -91,7 +92,7 @@ def refer(reference: str, field: str, most: int) -> StoredFile:
     """A file of at most so many bytes, which is not read unless there is a checksum to compare.
 
     Raises:
-        UploadNotFound, UploadIncomplete, UploadTooLarge, UploadDamaged: naming the field.
+        UploadNotFound, UploadIncomplete, UploadEncoded, UploadTooLarge, UploadDamaged: naming the field.
     """
     announced = _announced(reference, field, most)
     _check_sum(announced, field, lambda: _sha256(announced.key))
@@ -104,7 +105,7 @@ def reader(reference: str, field: str, most: int) -> Callable[[], bytes]:
     """
     try:
         found = refer(reference, field, most)
-    except (UploadNotFound, UploadIncomplete, UploadTooLarge, UploadDamaged) as error:
+    except (UploadNotFound, UploadIncomplete, UploadEncoded, UploadTooLarge, UploadDamaged) as error:
         wrong = error  # the name of an exception ends with its clause
 
         def refuse() -> bytes:
@@ -132,9 +133,16 @@ def _announced(reference: str, field: str, most: int) -> Announcement:
     except UploadNotFound as error:
         raise UploadNotFound(f"`{field}`: {error}") from None
     try:
-        size = services().store.size(announced.key)
+        found = services().store.stat(announced.key)
     except ObjectNotFound:
         raise UploadIncomplete(f"`{field}`: nothing is there yet. PUT the file to the upload's `url` first.") from None
+    size = found.size
+    if found.encoding not in PLAIN:
+        services().incoming.delete(tenant, [upload])
+        raise UploadEncoded(
+            f"`{field}`: the file was sent with a `Content-Encoding`, which is not undone here; deleted. PUT it as it "
+            "is, without that header."
+        )
     if size > announced.bytes:
         services().incoming.delete(tenant, [upload])
         raise UploadTooLarge(f"`{field}`: {size:,} bytes were sent where {announced.bytes:,} were announced; deleted.")

@@ -28,7 +28,7 @@ class _Object(io.RawIOBase):
     def __init__(self, store: ObjectStore, key: str) -> None:
         self._store = store
         self._key = key
-        self._size = store.size(key)
+        self._size = store.stat(key).size
         self._at = 0
 
     def readable(self) -> bool:

@@ -19,7 +19,7 @@ from urllib3.exceptions import HTTPError
 from shared.errors import ObjectNotFound, StorageUnavailable
 from shared.settings import S3Settings
 from shared.storage.s3_signing import presigned_put
-from shared.storage.store import BATCHES, IMAGES, REPORTS, UPLOADS
+from shared.storage.store import BATCHES, IMAGES, REPORTS, UPLOADS, ObjectStat
 
 MOST_UPDATES = 20  # of one object that others change at the same time
 
@@ -97,8 +97,9 @@ class S3Store:
     def read(self, key: str, start: int, length: int) -> bytes:
         return self._read(key, start, length)[0] if length else b""
 
-    def size(self, key: str) -> int:
-        return int(self._call(key, lambda: self._client.stat_object(self._bucket, key)).size or 0)
+    def stat(self, key: str) -> ObjectStat:
+        found = self._call(key, lambda: self._client.stat_object(self._bucket, key))
+        return ObjectStat(int(found.size or 0), str((found.metadata or {}).get("Content-Encoding") or ""))
 
     def copy(self, source: str, target: str) -> None:
         found = CopySource(self._bucket, source)
@@ -142,7 +143,8 @@ class S3Store:
         def read() -> tuple[bytes, str]:
             response = self._client.get_object(self._bucket, key, offset=start, length=length)
             try:
-                return bytes(response.read()), str(response.headers.get("ETag", ""))
+                # a client's object may claim to be packed, again and again: a thousand bytes become a gigabyte
+                return bytes(response.read(decode_content=False)), str(response.headers.get("ETag", ""))
             finally:
                 response.close()
                 response.release_conn()

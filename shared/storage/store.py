@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlencode
 
@@ -51,8 +52,16 @@ def inbox_folder(tenant: str) -> str:
     return f"{INBOX}{tenant}/"
 
 
+@dataclass(frozen=True)
+class ObjectStat:
+    """`encoding` is what whoever put the object has said of it, such as gzip: nobody here decodes it."""
+
+    size: int  # bytes, as they lie there
+    encoding: str = ""
+
+
 class ObjectStore(Protocol):
-    """Bytes under keys; each call is atomic and sees every write that was finished before it began.
+    """Bytes under keys, as they were put; each call is atomic and sees every write that was finished before it began.
 
     Every method raises StorageUnavailable when the store cannot be reached.
     """
@@ -89,8 +98,8 @@ class ObjectStore(Protocol):
         """So many bytes of an object, fewer at its end. Raises ObjectNotFound."""
         ...
 
-    def size(self, key: str) -> int:
-        """Of an object, in bytes. Raises ObjectNotFound."""
+    def stat(self, key: str) -> ObjectStat:
+        """What is told of an object. Raises ObjectNotFound."""
         ...
 
     def copy(self, source: str, target: str) -> None:
@@ -162,8 +171,8 @@ class MemoryStore:
     def read(self, key: str, start: int, length: int) -> bytes:
         return self.get(key)[start : start + length]
 
-    def size(self, key: str) -> int:
-        return len(self.get(key))
+    def stat(self, key: str) -> ObjectStat:
+        return ObjectStat(len(self.get(key)))
 
     def copy(self, source: str, target: str) -> None:
         self.put(target, self.get(source))

@@ -1,5 +1,6 @@
 """One contract, two stores: what MemoryStore promises in unit tests holds for a real S3 server."""
 
+import gzip
 import io
 import time
 import zipfile
@@ -14,7 +15,7 @@ from shared.errors import ObjectNotFound, StorageUnavailable
 from shared.settings import S3Settings
 from shared.storage.object_file import open_object
 from shared.storage.s3_store import S3Store
-from shared.storage.store import MemoryStore, ObjectStore
+from shared.storage.store import MemoryStore, ObjectStat, ObjectStore
 
 
 @pytest.fixture(params=["memory", "s3"])
@@ -100,9 +101,9 @@ def test_parts_are_read(store: ObjectStore) -> None:
 def test_sizes_are_told(store: ObjectStore) -> None:
     store.put("t/a", b"x" * 1234)
     store.put("t/empty", b"")
-    assert (store.size("t/a"), store.size("t/empty")) == (1234, 0)
+    assert (store.stat("t/a"), store.stat("t/empty")) == (ObjectStat(1234), ObjectStat(0))
     with pytest.raises(ObjectNotFound):
-        store.size("t/absent")
+        store.stat("t/absent")
 
 
 def test_copies_are_objects_of_their_own(store: ObjectStore) -> None:
@@ -152,7 +153,22 @@ def test_a_client_puts_a_file_by_its_url_and_no_other(s3: S3Store) -> None:
     assert httpx.get(url).status_code == 403, "it is for one method"
     assert list(s3.keys("t/")) == []
     assert httpx.put(url, content=data, headers={"Content-Type": "application/zip"}).status_code == 200
-    assert s3.size("t/up + ä") == 3_000_000
+    assert s3.stat("t/up + ä").size == 3_000_000
+    s3.delete_prefix("t/")
+
+
+def test_what_claims_to_be_packed_is_read_as_it_lies_there(s3: S3Store) -> None:
+    """Twice, a bomb of 1.8 KB would be a gigabyte in the gateway's memory."""
+    packed = gzip.compress(gzip.compress(bytes(100_000_000)))
+    url = s3.upload_url("t/bomb", len(packed), 60)
+    assert httpx.put(url, content=packed, headers={"Content-Encoding": "gzip, gzip"}).status_code == 200
+    assert s3.stat("t/bomb") == ObjectStat(len(packed), "gzip, gzip")
+    assert s3.get("t/bomb") == packed
+    assert s3.read("t/bomb", 0, 100) == packed[:100]
+    with open_object(s3, "t/bomb") as file:
+        assert file.read() == packed
+    s3.copy("t/bomb", "t/copy")
+    assert s3.get("t/copy") == packed
     s3.delete_prefix("t/")
 
 

@@ -1,6 +1,7 @@
 """Every kind of bad input gets its 4xx problem with a stable code, and leaves nothing behind."""
 
 import base64
+import gzip
 import io
 import json
 import struct
@@ -193,6 +194,22 @@ def test_a_bad_id_in_the_path_is_refused(api: Api, path: str, name: str) -> None
 def test_a_slash_smuggled_into_an_id_leads_nowhere(api: Api) -> None:
     refused(api.get("/v1/galleries/..%2f..%2fkeys"), 404, "not_found")
     refused(api.upload("/v1/galleries/staff/persons//faces", image=PHOTO), 422, "invalid_id", "person")
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "gzip, gzip", "br", "x-unknown"])
+def test_a_packed_body_is_refused(api: Api, encoding: str) -> None:
+    headers = {"Content-Encoding": encoding}
+    answer = api.post(
+        "/v1/galleries", data=gzip.compress(b'{"id": "a"}'), content_type="application/json", headers=headers
+    )
+    refused(answer, 415, "unsupported_media_type", "without `Content-Encoding`")
+    assert api.post("/v1/galleries", json={"id": "a"}, headers={"Content-Encoding": "identity"}).status_code == 201
+
+
+def test_a_byte_order_mark_before_json_is_passed_over(api: Api) -> None:
+    for number, mark in enumerate(("", "\ufeff")):
+        body = f'{mark}{{"id": "g{number}"}}'.encode()
+        assert api.post("/v1/galleries", data=body, content_type="application/json").status_code == 201
 
 
 def test_a_field_given_twice_is_refused(api: Api) -> None:

@@ -17,7 +17,7 @@ from gateway.upload_routes import URL_S
 from gateway.wsgi import assemble
 from shared.schemas import JobStatus
 from shared.settings import Settings
-from shared.storage.store import UPLOADS, MemoryStore, inbound_key, upload_folder
+from shared.storage.store import UPLOADS, MemoryStore, ObjectStat, inbound_key, upload_folder
 from tests.unit.gateway.conftest import MATCH, PHOTO, PREFIX, Api, FakeWorker, MakeApi, picture
 
 pytestmark = pytest.mark.usefixtures("staff")
@@ -69,6 +69,23 @@ def test_the_answer_says_how_to_send_the_file(api: Api) -> None:
     assert f"expires={URL_S}" in made["url"]
 
 
+@pytest.mark.parametrize("path", ["/v1/galleries/staff/evaluations", "/v1/galleries/staff/imports", VERIFY])
+def test_a_file_that_claims_to_be_packed_is_refused_and_deleted(
+    settings: Settings, redis: Redis, worker: FakeWorker, path: str
+) -> None:
+    class Packed(MemoryStore):
+        def stat(self, key: str) -> ObjectStat:
+            return ObjectStat(super().stat(key).size, "gzip, gzip" if "/inbound/" in key else "")
+
+    store = Packed()
+    api = api_over(store, settings, redis, worker)
+    reference = uploaded(api, store, ARCHIVE)
+    field = {"evaluations": "archive", "imports": "archive", "verifications": "image"}[path.rsplit("/", 1)[1]]
+    answer = api.post(path, json={field: reference, **({"person": "ada"} if path == VERIFY else {})})
+    refused(answer, 415, "upload_encoded", f"`{field}`", "without that header")
+    assert left(store) == []
+
+
 @pytest.mark.parametrize("form", [True, False], ids=["form", "json"])
 def test_a_reference_stands_for_a_file(api: Api, store: MemoryStore, worker: FakeWorker, *, form: bool) -> None:
     fields = {"image": uploaded(api, store, PHOTO), "person": "ada"}
@@ -117,8 +134,8 @@ class Watched(MemoryStore):
     def read(self, key: str, start: int, length: int) -> bytes:
         return self._objects[key][start : start + length]
 
-    def size(self, key: str) -> int:
-        return len(self._objects[key]) if key in self._objects else super().size(key)
+    def stat(self, key: str) -> ObjectStat:
+        return ObjectStat(len(self._objects[key])) if key in self._objects else super().stat(key)
 
     def copy(self, source: str, target: str) -> None:
         self.put(target, self._objects[source])

@@ -228,6 +228,7 @@ STRANGE: dict[str, Any] = {
     "a dot in a key": {"key": "inbox/default/./x"},
     "a key with an empty part": {"key": "inbox/default//x"},
     "a folder": {"key": "inbox/default/x/"},
+    "a backslash in a key": {"key": "inbox/default/x\\y.jpg"},
     "a key with a control character": {"key": "inbox/default/\n.jpg"},
     "a key over 1,024 letters": {"key": "inbox/default/" + "a" * 1100},
     "a key over 1,024 bytes": {"key": "inbox/default/" + "ä" * 600},
