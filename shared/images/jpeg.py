@@ -17,9 +17,13 @@ from shared.errors import CorruptImage
 END = b"\xff\xd9"
 _SCAN, _LAST = 0xDA, 0xD9
 _PLAIN = frozenset({0xC0, 0xC1})  # frames that may be stored row by row
+_METADATA = frozenset({0xFE, *range(0xE0, 0xF0)})  # comments, and what applications keep: EXIF, profiles, previews
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})  # markers without content
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # none that lies among coded pixels
-MAX_SEGMENTS = 10_000
+# Cameras and programs make some twenty parts of a file, ten of them scans, and less than a megabyte beside the picture.
+MAX_SEGMENTS = 1000
+MAX_SCANS = 100  # each is a pass over all of the picture
+MAX_METADATA_BYTES = 8 * 2**20  # Pillow joins a file's EXIF segments one by one: twice as many take four times as long
 _SIDE = 2000  # px; of a larger picture the two are compared at a half, a quarter or an eighth
 _NOISE_BYTES = 64
 _MISSING = frozenset({127, 128})  # what a pixel that is not there is in each channel; CMYK is inverted
@@ -40,9 +44,9 @@ def layout(data: bytes) -> Layout:
     """Read a file's markers, up to the end of its first picture.
 
     Raises:
-        CorruptImage: there are more of them than any picture needs; Pillow would go through them all.
+        CorruptImage: there is more of them than any picture needs; Pillow would go through it all.
     """
-    plain, channels, scans, at = False, 0, 0, 2
+    plain, channels, scans, metadata, at = False, 0, 0, 0, 2
     for _ in range(MAX_SEGMENTS):
         found = _MARKER.search(data, at)
         marker = found[0][1] if found else _LAST
@@ -55,10 +59,16 @@ def layout(data: bytes) -> Layout:
             plain, channels = True, data[at + 7]
         if marker == _SCAN:
             scans += 1
+            if scans > MAX_SCANS:
+                break
             if plain and scans == 1 and data[at + 2 : at + 3] == bytes((channels,)):
                 return Layout(True, 1)
-        at += int.from_bytes(data[at : at + 2], "big")
-    raise CorruptImage("The JPEG has too many parts. Save it anew.")
+        length = int.from_bytes(data[at : at + 2], "big")
+        metadata += length if marker in _METADATA else 0
+        if metadata > MAX_METADATA_BYTES:
+            break
+        at += length
+    raise CorruptImage("The JPEG has too many parts, or too much beside its picture. Save it anew.")
 
 
 def may_lack_pixels(image: Image.Image) -> bool:
