@@ -52,6 +52,7 @@ def _missing() -> Iterator[str]:
     except Unavailable as error:
         yield f"object storage ({error})"
     try:
+        services().presence.check_writable()
         for queue in SERVED:
             if services().presence.workers(queue) == 0:
                 yield f"a warm worker for {queue.value}"

@@ -52,6 +52,17 @@ class Presence:
         except RedisError:
             return
 
+    def check_writable(self) -> None:
+        """Write something, for a full Redis answers everything but that.
+
+        Raises:
+            QueueUnavailable: Redis cannot be reached, or takes nothing more.
+        """
+        try:
+            self._redis.set(f"{self._prefix}writable", "1", ex=int(GONE_AFTER_S))
+        except RedisError as error:
+            raise QueueUnavailable(f"Redis takes nothing ({type(error).__name__}: {error}).") from error
+
     def workers(self, queue: Queue) -> int:
         """How many warm workers consume `queue`.
 

@@ -43,4 +43,9 @@ function operations.release()
   if field('owner') == owner then redis.call('HSET', record, 'owner', '') end
 end
 
+-- Nothing came of it: the key is free again, also for other content.
+function operations.forget()
+  if field('owner') == owner then redis.call('DEL', record) end
+end
+
 return operations[operation](unpack(ARGV, 4))

@@ -4,11 +4,12 @@ The first request with a key claims it, together with the id of what it will mak
 repetition with the same content gets the job, or the answer that was kept; while the first is under way it is
 told to come again. Where the first one broke off (its gateway died, Redis or the object store did not answer), a
 repetition goes on in its place with the same id, so that there is one job (JobStore.submit is idempotent by id).
-After draft-ietf-httpapi-idempotency-key-header-07; differences: a job is shown as it is now, and answers of 429
-and 5xx are not kept.
+After draft-ietf-httpapi-idempotency-key-header-07; differences: a job is shown as it is now, and errors are not
+kept.
 
 What content is the same is judged by what it says: a form that is sent again has another boundary, and JSON may be
-written in another order. Secrets are not kept, so an answer that showed one is repeated without it.
+written in another order. Secrets are not kept, so an answer that showed one is repeated without it. Of what was refused
+nothing is kept: nothing was done, and one client could fill Redis with refusals.
 """
 
 import hashlib
@@ -97,7 +98,12 @@ class IdempotencyStore:
         self._run(claim.record, "keep", claim.owner, "status", status, *answer)
 
     def release(self, claim: Claim) -> None:
+        """Let a repetition go on in this one's place."""
         self._run(claim.record, "release", claim.owner)
+
+    def forget(self, claim: Claim) -> None:
+        """As if the key had not been used."""
+        self._run(claim.record, "forget", claim.owner)
 
     def _run(self, record: str, operation: str, *arguments: str | float) -> Any:
         try:
@@ -154,6 +160,8 @@ def finish(response: Response) -> Response:
             store.keep_job(claim)
         elif response.status_code == 429 or response.status_code >= 500:
             store.release(claim)
+        elif response.status_code >= 400:
+            store.forget(claim)
         else:
             kept = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
             store.keep_answer(claim, response.status_code, kept, _without_secrets(response))

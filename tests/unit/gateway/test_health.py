@@ -59,6 +59,19 @@ def test_not_ready_without_redis_and_storage(settings: Settings, services: Servi
     assert "Redis" in redis
 
 
+def test_not_ready_when_redis_is_full(app: APIFlask, services: Services, redis: Redis) -> None:
+    services.presence.beat("w1", EACH)
+    redis.config_set("maxmemory", 1)
+    try:
+        answer = app.test_client().get("/readyz")
+    finally:
+        redis.config_set("maxmemory", 0)
+    assert answer.status_code == 503
+    (missing,) = answer.get_json(force=True)["missing"]
+    assert "takes nothing" in missing
+    assert app.test_client().get("/readyz").status_code == 200
+
+
 def test_the_root_leads_to_the_console(app: APIFlask) -> None:
     answer = app.test_client().get("/")
     assert (answer.status_code, answer.headers["Location"]) == (302, "/console")
