@@ -30,6 +30,7 @@ TOKEN = re.compile(rf"lk_({TOKEN_ID.pattern})_([A-Za-z0-9_-]{{43}})")
 FIRST_ID = "first"
 FIRST_TENANT = "default"
 READERS = 8  # objects that are read at the same time
+MOST_UNKNOWN = 10_000  # ids that are remembered to be no key's
 
 
 class Scope(StrEnum):
@@ -118,6 +119,7 @@ class KeyStore:
         self._store = store
         self._cache_seconds = cache_seconds
         self._cache: dict[str, tuple[float, ApiKey]] = {}
+        self._unknown: dict[str, float] = {}  # ids that no key has -> when they were looked up, the oldest first
         self._lock = threading.Lock()
 
     def authenticate(self, authorization: str | None) -> ApiKey:
@@ -157,6 +159,7 @@ class KeyStore:
         )
         if not self._store.put_if_absent(_object_key(key.id), key.model_dump_json().encode()):
             return None
+        self._forget(key.id)
         return _token(key.id, secret)
 
     @staticmethod
@@ -244,21 +247,32 @@ class KeyStore:
     def _find(self, key_id: str) -> ApiKey | None:
         now = time.monotonic()
         with self._lock:
-            read_at, cached = self._cache.get(key_id, (-float("inf"), None))
-        if cached and now - read_at < self._cache_seconds:
+            read_at, cached = self._cache.get(key_id, (self._unknown.get(key_id, -float("inf")), None))
+        if now - read_at < self._cache_seconds:
             return cached
         try:
             key = ApiKey.model_validate_json(self._store.get(_object_key(key_id)))
         except ObjectNotFound:
-            self._forget(key_id)
+            self._remember_unknown(key_id, now)
             return None
         with self._lock:
+            self._unknown.pop(key_id, None)
             self._cache[key_id] = (now, key)
         return key
+
+    def _remember_unknown(self, key_id: str, now: float) -> None:
+        """So that asking again and again tells by its time no more than it does of a key that there is."""
+        with self._lock:
+            self._cache.pop(key_id, None)
+            self._unknown.pop(key_id, None)
+            self._unknown[key_id] = now
+            if len(self._unknown) > MOST_UNKNOWN:
+                del self._unknown[next(iter(self._unknown))]
 
     def _forget(self, key_id: str) -> None:
         with self._lock:
             self._cache.pop(key_id, None)
+            self._unknown.pop(key_id, None)
 
     def _read(self, object_key: str) -> ApiKey | None:
         """None when it was revoked between listing and reading."""

@@ -79,6 +79,36 @@ def test_an_expired_key_is_401(store: MemoryStore) -> None:
         keys.authenticate(bearer(keys.create("acme", Scope, expires_at=past)))
 
 
+class Counting(MemoryStore):
+    reads = 0
+
+    def get(self, key: str) -> bytes:
+        self.reads += 1
+        return super().get(key)
+
+
+def test_an_id_that_no_key_has_is_looked_up_as_often_as_one_that_a_key_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or the time of the answer would tell which ids there are, and every guess cost the object store a read."""
+    monkeypatch.setattr("gateway.auth.MOST_UNKNOWN", 3)
+    store = Counting()
+    keys = KeyStore(store, 60)
+    good = bearer(keys.create("acme", Scope, key_id="k1"))
+    for key_id in ("k1", "k2"):
+        before = store.reads
+        for _ in range(3):
+            with pytest.raises(Unauthorized):
+                keys.authenticate(f"Bearer lk_{key_id}_{'A' * 43}")
+        assert store.reads == before + 1
+    for number in range(10):
+        with pytest.raises(Unauthorized):
+            keys.authenticate(f"Bearer lk_u{number}_{'A' * 43}")
+    assert len(keys._unknown) == 3
+    assert keys.authenticate(bearer(keys.create("acme", Scope, key_id="u9"))).id == "u9", (
+        "made here, it is good at once"
+    )
+    assert keys.authenticate(good).id == "k1"
+
+
 def test_a_key_is_read_again_when_its_cache_time_is_over(store: MemoryStore) -> None:
     patient, strict = KeyStore(store, 60), KeyStore(store, 0)
     token = bearer(patient.create("acme", Scope, key_id="k1"))
