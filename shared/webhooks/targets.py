@@ -86,6 +86,13 @@ def look_up(host: str, port: int, seconds: float) -> Sequence[str]:
     return answer.result(seconds)
 
 
+# The same for a name that there is not and one of an inner network: who asks is not to learn which names there are.
+UNREACHABLE = (
+    "The host of `url` has no address that the internet can reach: check its name, try again later, or ask the "
+    "operator to allow its network."
+)
+
+
 class TargetPolicy:
     """What the settings allow."""
 
@@ -134,23 +141,21 @@ class TargetPolicy:
         try:
             found = [_address(text) for text in self._resolve(host, port, seconds)]
         except (OSError, TimeoutError):
-            raise ForbiddenTarget("The host of `url` has no address: check its name, or try again later.") from None
-        if not found or None in found:
-            raise ForbiddenTarget("The host of `url` has no address: check its name, or try again later.")
-        addresses = [address for address in found if address is not None]
-        for address in addresses:
-            self.admit(address)
+            raise ForbiddenTarget(UNREACHABLE) from None
+        addresses = [address for address in found if address is not None and self._allows(address)]
+        if not addresses or len(addresses) < len(found):
+            raise ForbiddenTarget(UNREACHABLE)
         return addresses
 
     def admit(self, address: Address) -> None:
         """Raises ForbiddenTarget."""
+        if not self._allows(address):
+            raise ForbiddenTarget(UNREACHABLE)
+
+    def _allows(self, address: Address) -> bool:
         if any(address.version == network.version and address in network for network in self._networks):
-            return
-        if not _is_public(address):
-            raise ForbiddenTarget(
-                "The host of `url` leads to an address that is not public. Use one that the internet can reach, or ask "
-                "the operator to allow its network."
-            )
+            return True
+        return _is_public(address)
 
     def _ports_in_words(self) -> str:
         return ", ".join(f"{r[0]}" if len(r) == 1 else f"{r[0]} to {r[-1]}" for r in self._ports)
