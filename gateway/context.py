@@ -102,7 +102,13 @@ def caller() -> "ApiKey":
 
 
 def request_id() -> str:
+    """What names the request in its answer and in the log: perhaps the client's own."""
     return cast("str", g.request_id)
+
+
+def trace_id() -> str:
+    """What names it wherever that lasts: always ours, for what a client writes might say who somebody is."""
+    return cast("str", g.trace_id)
 
 
 def chosen_id() -> str:

@@ -8,7 +8,7 @@ from flask import Response
 from pydantic import ValidationError
 
 from gateway.auth import Scope
-from gateway.context import caller, request_id, services
+from gateway.context import caller, services, trace_id
 from gateway.web.bodies import Body, LogFile, read_body
 from gateway.web.operations import Operation, operation
 from gateway.web.responses import document
@@ -50,7 +50,7 @@ def replay_erasures() -> Response:
     """
     entries = list(_entries(read_body(Replay).log))
     asked = caller()
-    report = services().replayer.replay(asked.tenant, entries, actor=asked.id, trace=request_id())
+    report = services().replayer.replay(asked.tenant, entries, actor=asked.id, trace=trace_id())
     return document(report)
 
 

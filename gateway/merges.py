@@ -5,7 +5,7 @@ from flask import Response, g
 from pydantic import Field
 
 from gateway.auth import Scope
-from gateway.context import caller, request_id, services
+from gateway.context import caller, services, trace_id
 from gateway.persons import PersonWithFaces, with_faces
 from gateway.web.bodies import Body, read_body
 from gateway.web.operations import Operation, operation
@@ -41,7 +41,7 @@ def merge_persons(gallery: str, person: str) -> Response:
     sent = read_body(Merge)
     found = services().galleries.get_gallery(caller().tenant, gallery)
     merger = Merger(services().galleries, services().eraser, services().outbox)
-    asked = Asked(caller().tenant, caller().id, request_id())
+    asked = Asked(caller().tenant, caller().id, trace_id())
     merged = merger.merge(asked, found, person, sent.source)
     g.personal = True  # not kept for a repetition
     answer = MergedPerson(

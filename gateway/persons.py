@@ -8,7 +8,7 @@ from flask import Response
 from pydantic import Field, model_validator
 
 from gateway.auth import PEOPLE, Scope
-from gateway.context import caller, context, request_id, services
+from gateway.context import caller, context, services, trace_id
 from gateway.faces.enrollees import FaceLabel, Overriding, Stricter, enrollee, of_one_mind, undoes_person
 from gateway.faces.likeness import like_others
 from gateway.faces.person_limits import enrolment
@@ -152,7 +152,7 @@ def delete_person(gallery: str, person: str) -> Response:
     """
     asked = caller()
     report = services().eraser.erase(
-        asked.tenant, gallery, person, reason=ErasureReason.REQUESTED, actor=asked.id, trace=request_id()
+        asked.tenant, gallery, person, reason=ErasureReason.REQUESTED, actor=asked.id, trace=trace_id()
     )
     return document(report)
 
@@ -220,7 +220,7 @@ def delete_face(gallery: str, person: str, face: str) -> Response:
     tell("face.deleted", gallery=gallery, uid=found.uid, face=face, **({"undo": True} if undo else {}))
     if alone:
         services().eraser.erase(
-            tenant, gallery, person, reason=ErasureReason.REQUESTED, actor=caller().id, trace=request_id()
+            tenant, gallery, person, reason=ErasureReason.REQUESTED, actor=caller().id, trace=trace_id()
         )
     else:
         galleries.delete_template(tenant, gallery, person, face)

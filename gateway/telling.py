@@ -6,7 +6,7 @@ then repeats it tells it twice. What would be refused is not told: try it first 
 
 from collections.abc import Mapping
 
-from gateway.context import caller, request_id, services
+from gateway.context import caller, services, trace_id
 from shared.outbox import NewOccurrence
 
 
@@ -17,5 +17,5 @@ def tell(kind: str, **data: object) -> None:
 
 def tell_of(tenant: str, kind: str, data: Mapping[str, object]) -> None:
     """The same of a tenant who may be another one than the caller's."""
-    told = NewOccurrence(tenant=tenant, kind=kind, actor=caller().id, trace=request_id(), data=data)
+    told = NewOccurrence(tenant=tenant, kind=kind, actor=caller().id, trace=trace_id(), data=data)
     services().outbox.append(told)

@@ -32,7 +32,8 @@ def begin() -> None:
     """Name the request and start its clock; never fails."""
     g.started = time.monotonic()
     sent = request.headers.get("X-Request-Id", "")
-    g.request_id = sent if REQUEST_ID.fullmatch(sent) else uuid.uuid4().hex
+    g.trace_id = uuid.uuid4().hex
+    g.request_id = sent if REQUEST_ID.fullmatch(sent) else g.trace_id
     socket = request.environ.get("gunicorn.socket")
     if socket is not None:
         socket.settimeout(CLIENT_SILENCE_S)

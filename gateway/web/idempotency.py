@@ -132,7 +132,8 @@ def begin(content: Callable[[], str]) -> None:
     """
     if g.idempotency_key is None:
         return
-    said = _digest("\0".join((request.method, request.full_path, content())).encode())
+    scopes = ",".join(sorted(caller().scopes))  # what is repeated was meant for whoever may see as much
+    said = _digest("\0".join((request.method, request.full_path, scopes, content())).encode())
     held = services().idempotency.claim(caller().tenant, g.idempotency_key, said, lease=g.lease)
     if isinstance(held, Kept):
         _repeat(_replay(held))
@@ -191,7 +192,9 @@ def _of_file(file: FileStorage) -> tuple[str, str]:
 def _replay(kept: Kept) -> Response:
     match kept.outcome:
         case "reused":
-            raise IdempotencyKeyReused(f"This {HEADER} was used for another request: take a new one for each.")
+            raise IdempotencyKeyReused(
+                f"This {HEADER} was used for another request, or by a key of other scopes: take a new one for each."
+            )
         case "job":
             return _job(kept.id)
         case "working":

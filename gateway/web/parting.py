@@ -7,7 +7,7 @@ import structlog
 from flask import Response, g, request
 from gunicorn.http.errors import ParseException
 
-from gateway.context import context, request_id
+from gateway.context import context, request_id, trace_id
 
 log = structlog.get_logger("gateway")
 
@@ -74,6 +74,7 @@ def _log_when_sent(response: Response) -> None:
         "route": request.url_rule.rule if request.url_rule else None,
         "status": response.status_code,
         "request_id": request_id(),
+        "trace": trace_id(),
         "tenant": caller.tenant if caller else None,
         "key": caller.id if caller else None,
     }

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.main import IncEx
 
 from gateway.auth import Scope
-from gateway.context import caller, chosen_id, context, preferred_wait, request_id, services
+from gateway.context import caller, chosen_id, context, preferred_wait, services, trace_id
 from gateway.web.named_people import with_names
 from gateway.web.references import File
 from shared.errors import QueueUnavailable, Unavailable
@@ -158,7 +158,7 @@ def accept(
     # Redis may have taken the job and died before it said so: who repeats the request by its key finds that job.
     unsure = (QueueUnavailable,) if "claim" in g else ()
     with context().uploads.kept(tenant, job_id, files, also_after=unsure) as keys:
-        new = NewJob(tenant, job_type, payload(keys), priority, trace=request_id(), id=job_id, actor=caller().id)
+        new = NewJob(tenant, job_type, payload(keys), priority, trace=trace_id(), id=job_id, actor=caller().id)
         job = services().jobs.submit(new)
     g.job_made = True
     return job_made(job)

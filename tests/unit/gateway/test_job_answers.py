@@ -1,5 +1,6 @@
 """What a POST that works answers: 202 and where to look, or 200 with the result, and never a lost upload."""
 
+import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -7,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import structlog
 from redis import Redis
 
 from gateway.app import create_app
@@ -138,9 +140,12 @@ def test_the_upload_lies_where_the_payload_says(api: Api, worker: FakeWorker, st
 
 
 @pytest.mark.usefixtures("staff")
-def test_the_request_id_becomes_the_jobs_trace(api: Api, worker: FakeWorker) -> None:
-    api.upload(VERIFY, {"person": "ada"}, image=PHOTO, headers={"X-Request-Id": "trace-1"})
-    assert worker.claim().trace == "trace-1"
+def test_a_request_and_its_job_have_one_trace_which_is_not_what_the_client_wrote(api: Api, worker: FakeWorker) -> None:
+    with structlog.testing.capture_logs() as logs:
+        api.upload(VERIFY, {"person": "ada"}, image=PHOTO, headers={"X-Request-Id": "ada-at-the-door"})
+    (line,) = logs
+    assert (line["request_id"], line["trace"]) == ("ada-at-the-door", worker.claim().trace)
+    assert re.fullmatch("[0-9a-f]{32}", line["trace"])
 
 
 # --- when something is down ---

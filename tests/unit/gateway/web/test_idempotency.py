@@ -11,6 +11,7 @@ from apiflask import APIFlask
 from redis import Redis
 from werkzeug.test import TestResponse
 
+from gateway.auth import Scope
 from gateway.context import Services
 from gateway.upload_store import UploadStore
 from gateway.web.idempotency import Claim, IdempotencyStore, Kept
@@ -138,6 +139,12 @@ def test_keys_are_the_tenants_own(api: Api, make_api: MakeApi) -> None:
     first, other = send(api), send(make_api("other"))
     assert first.get_json()["id"] != other.get_json()["id"]
     assert send(make_api()).get_json()["id"] == first.get_json()["id"], "another key of the tenant"
+
+
+def test_what_was_meant_for_a_key_of_more_scopes_is_not_repeated_to_one_of_fewer(make_api: MakeApi) -> None:
+    """A score, for example."""
+    send(make_api())
+    refused(send(make_api(scopes=set(Scope) - {Scope.SCORES_READ})), 422, "idempotency_key_reused")
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "tab\tinside", "umlaut-ä"])

@@ -166,6 +166,7 @@ def test_one_line_is_logged_for_a_request_and_it_holds_no_key(api: Api) -> None:
         api.upload("/v1/comparisons", image_a=PHOTO, image_b=PHOTO, headers={"X-Request-Id": "r-2"})
     (line,) = logs
     assert line.pop("ms") > 0
+    assert re.fullmatch(r"[0-9a-f]{32}", line.pop("trace"))
     assert line == {
         "event": "request",
         "log_level": "info",
