@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from gateway.auth import Scope
 from gateway.context import caller, services, trace_id
+from gateway.telling import tell
 from gateway.web.bodies import Body, LogFile, read_body
 from gateway.web.operations import Operation, operation
 from gateway.web.responses import document
@@ -50,6 +51,7 @@ def replay_erasures() -> Response:
     """
     entries = list(_entries(read_body(Replay).log))
     asked = caller()
+    tell("erasures.replayed", entries=len(entries))
     report = services().replayer.replay(asked.tenant, entries, actor=asked.id, trace=trace_id())
     return document(report)
 

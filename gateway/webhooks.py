@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field
 
 from gateway.auth import Scope
 from gateway.context import caller, context, services
+from gateway.telling import tell
 from gateway.web.bodies import TEXTS, Body, read_body, read_query
 from gateway.web.operations import Operation, operation
 from gateway.web.paging import IdPage, TimePage, page_of, read_page
@@ -123,7 +124,10 @@ def create_webhook() -> Response:
     """
     sent = read_body(NewWebhook)
     fields = {"url": _admitted(sent.url), "events": _events(sent.events), "description": sent.description}
-    made = _store().create(caller().tenant, fields, most=context().settings.webhooks.per_tenant)
+    tenant, webhook, most = caller().tenant, _store().new_id(), context().settings.webhooks.per_tenant
+    _store().require_room(tenant, most)
+    tell("webhook.created", id=webhook)
+    made = _store().create(tenant, webhook, fields, most=most)
     return document(_view(made, secret=True), 201, headers={"Location": f"/v1/webhooks/{made.id}"})
 
 
@@ -151,6 +155,7 @@ def change_webhook(webhook: str) -> Response:
         fields["url"] = _admitted(fields["url"])
     if "events" in fields:
         fields["events"] = _events(fields["events"])
+    tell("webhook.changed", id=_find(webhook).id, fields=sorted(fields))
     changed = _store().change(caller().tenant, webhook, fields)
     if fields.get("status") is WebhookStatus.DISABLED:
         services().deliveries.discard(changed.id)
@@ -161,6 +166,7 @@ def change_webhook(webhook: str) -> Response:
 @operation(Operation({204: None}, scope=Scope.ADMIN))
 def delete_webhook(webhook: str) -> Response:
     """Delete a webhook with its deliveries."""
+    tell("webhook.deleted", id=_find(webhook).id)
     _store().delete(caller().tenant, webhook)
     services().deliveries.forget(webhook)
     return Response(status=204)
@@ -170,6 +176,7 @@ def delete_webhook(webhook: str) -> Response:
 @operation(Operation({200: WebhookDocument}, scope=Scope.ADMIN))
 def rotate_webhook_secret(webhook: str) -> Response:
     """Replace the secret; for 24 hours both sign, so that receivers can change over."""
+    tell("webhook.rotated", id=_find(webhook).id)
     return document(_view(_store().rotate(caller().tenant, webhook), secret=True))
 
 

@@ -34,14 +34,22 @@ class WebhookStore:
         self._store = store
         self._clock = clock
 
-    def create(self, tenant: str, fields: Mapping[str, Any], *, most: int) -> Webhook:
-        """A new webhook with a secret. `fields`: url, events, description.
+    @staticmethod
+    def new_id() -> str:
+        return secrets.token_hex(12)
+
+    def require_room(self, tenant: str, most: int) -> None:
+        """Raises TooManyWebhooks when the tenant has `most` of them."""
+        _require_room(self.all(tenant), most)
+
+    def create(self, tenant: str, webhook: str, fields: Mapping[str, Any], *, most: int) -> Webhook:
+        """A new webhook with this id and a secret. `fields`: url, events, description.
 
         Raises:
             TooManyWebhooks: the tenant has `most` of them.
         """
         made = Webhook(
-            id=secrets.token_hex(12),
+            id=webhook,
             tenant=tenant,
             created_at=self._clock(),
             secrets=(WebhookSecret(text=new_secret()),),
@@ -49,8 +57,7 @@ class WebhookStore:
         )
 
         def add(found: tuple[Webhook, ...]) -> tuple[Webhook, ...]:
-            if len(found) >= most:
-                raise TooManyWebhooks(f"There are {most} webhooks, the most that a tenant may have: delete one first.")
+            _require_room(found, most)
             return (*found, made)
 
         self._store.put_if_absent(_key(tenant), WebhookBook().model_dump_json().encode())
@@ -145,3 +152,8 @@ def _key(tenant: str) -> str:
 
 def _not_found(webhook_id: str) -> WebhookNotFound:
     return WebhookNotFound(f"There is no webhook {webhook_id}.")
+
+
+def _require_room(found: tuple[Webhook, ...], most: int) -> None:
+    if len(found) >= most:
+        raise TooManyWebhooks(f"There are {most} webhooks, the most that a tenant may have: delete one first.")

@@ -53,7 +53,9 @@ class World:
         self.published.extend(due)
 
     def add(self, url: str, *events: WebhookEvent, tenant: str = TENANT) -> Webhook:
-        return self.webhooks.create(tenant, {"url": url, "events": events or tuple(WebhookEvent)}, most=20)
+        return self.webhooks.create(
+            tenant, WebhookStore.new_id(), {"url": url, "events": events or tuple(WebhookEvent)}, most=20
+        )
 
     def happen(self, number: int = 0, tenant: str = TENANT) -> None:
         """A batch is finished."""

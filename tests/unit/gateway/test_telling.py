@@ -106,6 +106,29 @@ def test_a_deleted_calibration_is_told(api: Api, services: Services, galleries: 
     assert (one.kind, one.data) == ("calibration.deleted", {"gallery": "staff", "policy": made.policy})
 
 
+def test_a_webhooks_life_is_told(api: Api, services: Services) -> None:
+    fields = {"url": "https://93.184.216.34/hook", "events": ["job.failed"]}
+    made = api.post("/v1/webhooks", json=fields).get_json()["id"]
+    path = f"/v1/webhooks/{made}"
+    assert api("PATCH", path, json={"description": "doors"}).status_code == 200
+    assert api.post(f"{path}/rotate-secret").status_code == 200
+    assert api.delete(path).status_code == 204
+    for refused in (api.delete(path), api.post(f"{path}/rotate-secret"), api("PATCH", path, json={"description": "x"})):
+        assert refused.status_code == 404
+    assert [(one.kind, one.data) for one in told(services)] == [
+        ("webhook.created", {"id": made}),
+        ("webhook.changed", {"id": made, "fields": ["description"]}),
+        ("webhook.rotated", {"id": made}),
+        ("webhook.deleted", {"id": made}),
+    ]
+
+
+def test_a_replay_of_erasures_is_told(api: Api, services: Services) -> None:
+    entry = {"gallery": "g", "uid": "0" * 32, "erased_at": "2026-01-01T00:00:00Z", "reason": "requested"}
+    assert api.upload("/v1/erasures/replay", log=json.dumps(entry).encode()).status_code == 200
+    assert [(one.kind, one.data) for one in told(services)] == [("erasures.replayed", {"entries": 1})]
+
+
 def test_what_was_refused_is_not_told(api: Api, services: Services, staff: str) -> None:
     assert api.post("/v1/galleries", json={"id": staff}).status_code == 409
     assert api("PATCH", "/v1/galleries/none", json={"lookalikes": "refuse"}).status_code == 404

@@ -50,7 +50,7 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def webhook(store: FailingStore, receiver: Receiver) -> Webhook:
     fields = {"url": receiver.url, "events": tuple(WebhookEvent)}
-    return WebhookStore(store).create("acme", fields, most=5)
+    return WebhookStore(store).create("acme", WebhookStore.new_id(), fields, most=5)
 
 
 def dispatcher(redis: Redis, store: FailingStore, published: list[str]) -> Dispatcher:

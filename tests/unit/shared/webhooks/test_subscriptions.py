@@ -20,7 +20,7 @@ def webhooks() -> WebhookStore:
 
 
 def create(webhooks: WebhookStore, tenant: str = "acme") -> Webhook:
-    return webhooks.create(tenant, FIELDS, most=5)
+    return webhooks.create(tenant, WebhookStore.new_id(), FIELDS, most=5)
 
 
 def test_of_many_that_are_made_at_once_so_many_are_kept_as_there_may_be(webhooks: WebhookStore) -> None:
