@@ -32,12 +32,13 @@ class Replay(Body):
 def read_erasures() -> Response:
     """The erasure log as JSON lines, the oldest first: `{gallery, uid, erased_at, reason}`.
 
-    It names nobody. Keep it apart from the backups: whoever restores one sends the log to POST /v1/erasures/replay,
+    Entries that a replay has brought in have `replayed_at` and `replayed_by` (the id of the key) beside. It names
+    nobody. Keep it apart from the backups: whoever restores one sends the log to POST /v1/erasures/replay,
     and nobody who was erased comes back.
     """
     entries = services().galleries.erasures.entries(caller().tenant)
     first = list(islice(entries, 1))  # before the answer begins: later an outage could not be told
-    return Response((f"{entry.model_dump_json()}\n" for entry in chain(first, entries)), mimetype=JSON_LINES)
+    return Response((f"{entry.line()}\n" for entry in chain(first, entries)), mimetype=JSON_LINES)
 
 
 @blueprint.post("/replay")
@@ -45,12 +46,14 @@ def read_erasures() -> Response:
 def replay_erasures() -> Response:
     """Erase again whom a restored backup brought back: `log` is the file that GET /v1/erasures answered.
 
-    From the first moment on no worker finds them; what is stored of them is then deleted, a second or so for each
+    An entry from a time to come, or of somebody who came into being after it, is none of an erasure: the log is refused
+    then. From the first moment on no worker finds them; what is stored of them is then deleted, a second or so for each
     thousand faces, before the answer comes. An interrupted replay is completed by itself; repeating it does no
     harm.
     """
     entries = list(_entries(read_body(Replay).log))
     asked = caller()
+    services().replayer.check(asked.tenant, entries)
     tell("erasures.replayed", entries=len(entries))
     report = services().replayer.replay(asked.tenant, entries, actor=asked.id, trace=trace_id())
     return document(report)

@@ -45,6 +45,12 @@ class Erasure(Message):
     uid: Uid
     erased_at: AwareDatetime
     reason: ErasureReason
+    replayed_at: AwareDatetime | None = None  # when a log that was sent has brought the entry in
+    replayed_by: str | None = None  # the key that sent it
+
+    def line(self) -> str:
+        """As it is written."""
+        return self.model_dump_json(exclude_none=True)
 
 
 @dataclass
@@ -76,7 +82,7 @@ class ErasureLog:
         erased, now = erasure.erased_at.timestamp(), self._now()
         stamp = _stamp(erased if abs(now - erased) < AT_ONCE_S else now)
         key = f"{_folder(tenant)}{stamp}-{erasure.uid}.json"
-        added = self._store.put_if_absent(key, erasure.model_dump_json().encode())
+        added = self._store.put_if_absent(key, erasure.line().encode())
         with self._lock:
             self._known.setdefault(tenant, _Known()).uids.add(erasure.uid)
         return added

@@ -6,13 +6,13 @@ From the moment an entry is in the log nobody is compared with what carries its 
 """
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from pydantic import AwareDatetime, Field
 
 from shared.erasures.eraser import Eraser
 from shared.erasures.log import Erasure, ErasureReason
-from shared.errors import GalleryNotFound, ObjectNotFound, PersonNotFound
+from shared.errors import GalleryNotFound, InvalidErasureLog, ObjectNotFound, PersonNotFound
 from shared.galleries.changes import Change, ChangeKind
 from shared.galleries.store import GalleryStore
 from shared.galleries.templates import Template
@@ -21,6 +21,7 @@ from shared.storage.store import ObjectStore
 
 REPLAYS = "replays/"
 INTERRUPTED_S = 600.0
+SKEW = timedelta(minutes=10)  # by which the clocks of machines may differ
 
 
 class ReplayReport(Message):
@@ -42,10 +43,25 @@ class Replayer:
         self._galleries = galleries
         self._eraser = eraser
 
+    def check(self, tenant: str, entries: Iterable[Erasure]) -> None:
+        """Raises InvalidErasureLog when one was made by no erasure."""
+        known = self._galleries.erasures.uids(tenant)
+        new = {entry.uid: entry.erased_at for entry in entries if entry.uid not in known}
+        latest = max(new.values(), default=None)
+        if latest and latest > datetime.now(UTC) + SKEW:
+            raise InvalidErasureLog(f"`log` has an entry of a time to come ({latest.isoformat()}): it is no erasure's.")
+        for gallery in self._galleries.gallery_names(tenant) if new else ():
+            for record in self._galleries.every_record(tenant, gallery):
+                if record.uid in new and record.created_at > new[record.uid] + SKEW:
+                    raise InvalidErasureLog(
+                        f"`log` says that {record.uid} was erased before they came into being: it is no erasure's."
+                    )
+
     def replay(self, tenant: str, entries: Iterable[Erasure], *, actor: str = "", trace: str = "") -> ReplayReport:
         """Add the entries that the tenant's log has not, and apply all of it."""
-        self._store.put(_key(tenant), _Replay(begun_at=datetime.now(UTC)).model_dump_json().encode())
-        sent = list(entries)
+        now = datetime.now(UTC)
+        self._store.put(_key(tenant), _Replay(begun_at=now).model_dump_json().encode())
+        sent = [entry.model_copy(update={"replayed_at": now, "replayed_by": actor or None}) for entry in entries]
         added = self._galleries.erasures.extend(tenant, sent)
         persons, templates = self.apply(tenant, actor=actor, trace=trace)
         self._store.delete(_key(tenant))

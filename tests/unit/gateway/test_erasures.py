@@ -249,7 +249,10 @@ def test_the_log_replayed_erases_whom_an_older_backup_brought_back(
     assert fresh_galleries.get_person("default", "staff", "ada"), "the backup has him"
     report = api.upload("/v1/erasures/replay", log=log).get_json()
     assert report["persons"] == 1
-    assert log_of(api) == log, "it is in the service's own log again, and not twice"
+    (entry,) = map(json.loads, log_of(api).splitlines())
+    assert entry.pop("replayed_by") in api.token
+    assert datetime.now(UTC) - datetime.fromisoformat(entry.pop("replayed_at")) < timedelta(minutes=1)
+    assert entry == json.loads(log), "it is in the service's own log again, and not twice"
     assert list(store.keys("galleries/default/staff/templates/ada/")) == []
     assert list(store.keys("galleries/default/staff/persons/ada")) == []
     assert api.get(f"{STAFF}/persons/bob").status_code == 200
@@ -290,6 +293,19 @@ def test_a_log_of_another_tenant_erases_nobody_here(api: Api, make_api: MakeApi)
     assert stranger.upload("/v1/erasures/replay", log=json.dumps(entry).encode()).status_code == 200
     assert api.get(ADA).status_code == 200
     assert log_of(api) == b""
+
+
+def test_an_entry_that_no_erasure_has_made_is_refused(api: Api, services: Services) -> None:
+    """Whoever invents entries could have anybody's record deleted on whichever day it suits them."""
+    ada, soon = api.get(ADA).get_json(), datetime.now(UTC) + timedelta(hours=1)
+    before = datetime.fromisoformat(ada["created_at"]) - timedelta(days=1)
+    for uid, at, words in ((ada["uid"], before, "came into being"), (uuid.uuid4().hex, soon, "a time to come")):
+        entry = {"gallery": "staff", "uid": uid, "erased_at": at.isoformat(), "reason": "requested"}
+        answer = api.upload("/v1/erasures/replay", log=json.dumps(entry).encode())
+        assert (answer.status_code, answer.get_json()["code"]) == (422, "invalid_erasure_log")
+        assert words in answer.get_json()["detail"]
+    assert (api.get(ADA).status_code, log_of(api)) == (200, b"")
+    assert services.outbox.read(Reader.AUDIT) == []
 
 
 @pytest.mark.parametrize(
