@@ -1,6 +1,7 @@
 """Gunicorn with one process of threads, patient with nobody: what comes in has a limit of size and of time."""
 
 import contextlib
+import selectors
 import socket
 import struct
 import sys
@@ -8,6 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -29,6 +31,8 @@ Build = Callable[[threading.Event], APIFlask]
 
 HEADER_SILENCE_S = 5  # a client that begins a request and then says nothing for so long has gone
 HEAD_S = 10.0  # for the whole of a request's head, however steadily it trickles in
+LINGER_S = 2.0  # for a client to take the end of its answer and to close the connection
+LINGER_BYTES = 65_536
 # What gunicorn refuses before there is a request: status, reason, code, what to do. Anything else is 400.
 REFUSALS: dict[type[Exception], tuple[int, str, str, str]] = {
     LimitRequestLine: (414, "URI Too Long", "uri_too_long", "The address is too long."),
@@ -65,10 +69,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]
     Nor may silent or slow clients hold its threads: gunicorn reads a request's head without any limit of time, so
     the listening sockets get one that the kernel hands on to each connection, and a head that is not whole by its
     time is cut off. gateway/web/gatekeeper.py sets the limit for all that follows.
+
+    A connection that ends is read until its client ends it too, or the end of an answer may be lost (RFC 9112, 9.6).
+    Gunicorn does so for one after the other, two seconds each, while nobody else is let in; here all wait side by side.
     """
 
     def init_process(self) -> None:
         self._heads: dict[TConn, float] = {}  # connection -> when its request's head must be whole
+        self._ending: dict[TConn, float] = {}  # connection -> when it is closed, whatever its client does
         for listener in self.sockets:
             silence = struct.pack("ll", HEADER_SILENCE_S, 0)
             listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, silence)
@@ -101,10 +109,45 @@ class Worker(ThreadWorker):  # type: ignore[misc]
         self._heads.pop(conn, None)
         return super().handle_request(req, conn)
 
+    def finish_request(self, conn: TConn, fs: Any) -> None:
+        """In the main loop."""
+        conn.close = partial(self._end, conn)
+        super().finish_request(conn, fs)
+
+    def _end(self, conn: TConn, *, graceful: bool = False) -> None:
+        if graceful:
+            with contextlib.suppress(OSError):  # its client has gone
+                conn.sock.setblocking(False)
+                conn.sock.shutdown(socket.SHUT_WR)
+                self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._read_on, conn))
+                self._ending[conn] = time.monotonic() + LINGER_S
+                self.nr_conns += 1  # it counts until it is closed
+                return
+        TConn.close(conn)
+
+    def _read_on(self, conn: TConn, _: socket.socket) -> None:
+        try:
+            ended = not conn.sock.recv(LINGER_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            ended = True
+        if ended:
+            self._close(conn)
+
+    def _close(self, conn: TConn) -> None:
+        del self._ending[conn]
+        self.nr_conns -= 1
+        self.poller.unregister(conn.sock)
+        TConn.close(conn)
+
     def murder_pending(self) -> None:
         """In the main loop, each second at least."""
         super().murder_pending()
         now = time.monotonic()
+        for conn, until in self._ending.copy().items():
+            if now > until:
+                self._close(conn)
         for conn, until in self._heads.copy().items():
             if now > until:
                 with contextlib.suppress(OSError):  # it has gone by itself

@@ -136,6 +136,33 @@ def test_a_client_that_resets_the_connection_does_no_harm(server: Running) -> No
         client.close()
 
 
+OPEN_ENDED = {
+    "an answer": b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    "a refusal": b"\x00\x01\x02\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("what", OPEN_ENDED)
+def test_clients_that_do_not_close_their_end_keep_nobody_waiting(server: Running, what: str) -> None:
+    """Two seconds for one after the other: forty of them stopped the gateway, a hundred had it killed."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(connect(server)) for _ in range(100)]
+        for client in clients:
+            client.sendall(OPEN_ENDED[what])
+        begun = time.monotonic()
+        while time.monotonic() < begun + 4:
+            asked = time.monotonic()
+            assert httpx.get(f"{server.url}/healthz", timeout=20).status_code == 200
+            assert time.monotonic() - asked < 10
+            time.sleep(0.2)
+        assert all(client.recv(65536).startswith(b"HTTP/1.1 ") for client in clients)
+        for client in clients:
+            client.settimeout(20)
+            while client.recv(65536):
+                pass
+    assert server.process.poll() is None
+
+
 def test_a_head_that_trickles_in_holds_no_thread_for_long(server: Running) -> None:
     """A byte a second is never silence, and would keep a thread for hours."""
     started = time.monotonic()
