@@ -24,7 +24,7 @@ from shared.processors import processors
 from shared.schemas import DetectionResult, FaceBox, FaceChoice, FaceView, Model, Quality
 from shared.storage.store import ObjectStore
 from workers.face_models import Embedded, Embedding, ServedModel
-from workers.faces.embedding import embed_reliably
+from workers.faces.embedding import are_spoilt, embed_reliably
 from workers.models import weights_supply
 from workers.services import Services
 
@@ -94,10 +94,15 @@ class _Seen:
     context: Crops
     others: tuple[FaceBox, ...] = ()
 
-    def with_embeddings(self, found: Sequence[Embedded] | None) -> Face | Refusal:
+    @property
+    def seems_covered(self) -> bool:
+        """And nothing else is wrong with it."""
+        return self.quality.reasons == (quality.Reason.OCCLUDED,)
+
+    def with_embeddings(self, found: Sequence[Embedded] | None, *, spoilt: bool) -> Face | Refusal:
         """None: it has not passed, or its embeddings cannot be relied on."""
         if found is None:
-            judged = quality.unreliable(self.quality) if self.quality.passed else self.quality
+            judged = quality.unreliable(self.quality) if self.quality.passed or spoilt else self.quality
             return Refusal(Verdict.LOW_QUALITY, _advice(judged), self._view(judged))
         view = self._view(quality.with_doubt(self.quality, found[0].doubt))
         embeddings = tuple(one.embedding for one in found)
@@ -279,7 +284,9 @@ def _embed(seen: Sequence[_Seen | Refusal], models: Sequence[ServedModel]) -> li
     """Embeddings for those that pass."""
     passed = {number: one for number, one in enumerate(seen) if isinstance(one, _Seen) and one.quality.passed}
     embedded = dict(zip(passed, embed_reliably([one.aligned for one in passed.values()], models), strict=True))
+    covered = {number: one for number, one in enumerate(seen) if isinstance(one, _Seen) and one.seems_covered}
+    spoilt = dict(zip(covered, are_spoilt([one.aligned[0] for one in covered.values()], models[0]), strict=True))
     return [
-        one if isinstance(one, Refusal) else one.with_embeddings(embedded.get(number))
+        one if isinstance(one, Refusal) else one.with_embeddings(embedded.get(number), spoilt=spoilt.get(number, False))
         for number, one in enumerate(seen)
     ]

@@ -213,11 +213,12 @@ def with_doubt(quality: FaceQuality, doubt: float | None) -> FaceQuality:
 
 
 def unreliable(quality: FaceQuality) -> FaceQuality:
-    """The quality of a face whose embedding cannot be relied on."""
+    """The quality of a face whose embedding cannot be relied on: what hides it is what has spoilt the photo."""
     reason = spoilage(quality.texture)
     if reason is Reason.UNRELIABLE and quality.sharpness < _SOFT:
         reason = Reason.BLURRED
-    return replace(quality, overall=min(quality.overall, _REFUSED), reasons=(*quality.reasons, reason))
+    others = tuple(one for one in quality.reasons if one is not Reason.OCCLUDED)
+    return replace(quality, overall=min(quality.overall, _REFUSED), reasons=(*others, reason))
 
 
 def _inside(points: npt.NDArray[np.float32], frame: tuple[int, int]) -> bool:

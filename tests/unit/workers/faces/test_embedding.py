@@ -10,7 +10,7 @@ import pytest
 from shared.ml.face.model import Aligned
 from shared.ml.face.quality.reliability import DOUBTED, REFUSED
 from workers.face_models import Embedded, ServedModel
-from workers.faces.embedding import embed_reliably
+from workers.faces.embedding import are_spoilt, embed_reliably
 
 CROP, OTHER = np.random.default_rng(0).integers(0, 256, (2, 112, 112, 3), np.uint8)
 VECTOR = np.array([1, 0], np.float32)
@@ -79,3 +79,12 @@ def test_each_face_is_judged_by_itself() -> None:
     faces = [[(crop,)] for crop in (CROP, OTHER, CROP)]
     assert [one is None for one in embed_reliably(faces, [model.served])] == [False, True, False]
     assert embed_reliably([], [model.served]) == []
+
+
+@pytest.mark.parametrize(("doubt", "spoilt"), [(FINE, False), (DOUBTED, False), (None, False), (BAD, True)])
+def test_what_seems_to_cover_a_face_has_spoilt_its_photo_where_doubt_is_great(
+    doubt: float | None, *, spoilt: bool
+) -> None:
+    model = Model(doubt)
+    assert are_spoilt([(CROP,)], model.served) == [spoilt]
+    assert model.asked == [True]

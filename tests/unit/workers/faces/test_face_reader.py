@@ -8,16 +8,22 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 import pytest
+import torch
 from PIL import Image
 
 from shared.images import ImageLimits
 from shared.ml.face.alignment import align
 from shared.ml.face.detector import FaceDetector
+from shared.ml.face.embedder import FaceEmbedder
+from shared.ml.face.model import Aligned
 from shared.ml.weights import YUNET, fetch
 from shared.schemas import DetectedFace, FaceBox, FaceChoice
 from shared.storage.store import MemoryStore
+from tests import spoiling
 from workers.face_models import Embedded, ServedModel
 from workers.face_reader import Face, FaceReader
 
@@ -25,6 +31,7 @@ FACES = Path(__file__).parents[3] / "data" / "faces"
 WHOLE = ImageLimits(max_bytes=10**7, max_pixels=10**7, max_side=5000, min_side=16)
 HALVED = replace(WHOLE, working_pixels=400_000)  # of 1260 × 840
 MOST = 32
+WAYS = {**spoiling.CHOSEN_ON, **spoiling.UNSEEN}
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +94,63 @@ def test_the_face_is_found_whatever_the_format(store: MemoryStore, detector: Fac
     store.put("photo", buffer.getvalue())
     (face,) = FaceReader(store, WHOLE, detector).detect("photo", blank_model(), thorough=False, max_faces=MOST).faces
     assert face.quality.score > 0.5
+
+
+@pytest.fixture(scope="module")
+def default_model(weights_dir: Path) -> ServedModel:
+    embedder = FaceEmbedder.from_weights(torch.device("cpu"), cache_dir=weights_dir)
+
+    def submit(face: Aligned) -> Future[Embedded]:
+        raw = embedder.forward(embedder.prepare([face]))
+        doubts, done = embedder.doubts(raw), Future[Embedded]()
+        assert doubts is not None
+        done.set_result(Embedded(embedder.finish(raw)[0], float(doubts[0])))
+        return done
+
+    return cast("ServedModel", SimpleNamespace(network=embedder, batcher=SimpleNamespace(submit=submit)))
+
+
+def dark_glasses(photo: npt.NDArray[np.uint8], face: DetectedFace) -> npt.NDArray[np.uint8]:
+    worn = photo.copy()
+    eyes = np.array([face.landmarks.right_eye, face.landmarks.left_eye])
+    apart = float(np.linalg.norm(eyes[0] - eyes[1]))
+    for x, y in eyes:
+        cv2.ellipse(worn, (int(x), int(y)), (int(0.45 * apart), int(0.3 * apart)), 0, 0, 360, (15, 15, 18), -1)
+    return worn
+
+
+@pytest.mark.parametrize("way", ["negative", "solarized", "sketch", "cartoon"])
+def test_only_what_covers_a_face_is_said_to(
+    store: MemoryStore, detector: FaceDetector, default_model: ServedModel, way: str
+) -> None:
+    """A filter hides eyes and mouth as well, but nobody can take it off."""
+    reader = FaceReader(store, WHOLE, detector)
+
+    def issues(pixels: npt.NDArray[np.uint8]) -> set[str]:
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "PNG")
+        store.put("photo", buffer.getvalue())
+        return {
+            issue
+            for face in reader.detect("photo", default_model, thorough=False, max_faces=1).faces
+            for issue in face.quality.issues
+        }
+
+    covered = 0
+    for name in ("obama-1.jpg", "biden.jpg", "hopper.jpg", "ardern-2018.jpg"):
+        with Image.open(FACES / name) as opened:
+            opened.thumbnail((480, 480))
+            photo = np.asarray(opened.convert("RGB"))
+        buffer = io.BytesIO()
+        Image.fromarray(photo).save(buffer, "PNG")
+        store.put("clean", buffer.getvalue())
+        (face,) = reader.detect("clean", default_model, thorough=False, max_faces=1).faces
+        assert "occluded" not in face.quality.issues
+        covered += issues(dark_glasses(photo, face)) == {"occluded"}
+        spoil, strengths = WAYS[next(kind for kind in WAYS if kind.startswith(way))]
+        for strength in strengths:
+            assert "occluded" not in issues(spoil(photo, strength, np.random.default_rng(0))), (name, strength)
+    assert covered >= 3
 
 
 def test_the_face_of_a_heic_is_found(store: MemoryStore, detector: FaceDetector) -> None:
