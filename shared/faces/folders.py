@@ -29,6 +29,7 @@ personen leute mitarbeiter personnes personas persone
 """
 NOBODY = frozenset(_WORDS.split())
 DATE = re.compile(r"\d{4}[-_. ]\d{1,2}[-_. ]\d{1,2}|\d{1,2}[-_. ]\d{1,2}[-_. ]\d{4}")
+CAMERAS = re.compile(r"\d{3}[0-9A-Za-z_]{5}")  # Design rule for Camera File system (JEITA CP-3461)
 REMEDY = "put the photos of each person into one folder that is named by their id"
 
 
@@ -94,11 +95,17 @@ class _Place:
 
 def _placed(paths: Sequence[Parts]) -> list[_Place]:
     places = [
-        _Place(path, tuple(index for index, folder in enumerate(path[:-1]) if not names_nobody(folder)))
+        _Place(path, tuple(index for index in range(len(path) - 1) if not _is_passed_over(path[: index + 1])))
         for path in paths
     ]
     around = _around({place.names for place in places if place.naming})
     return [_Place(place.path, place.naming[around:]) for place in places]
+
+
+def _is_passed_over(folders: Parts) -> bool:
+    """Whether the last of these folders names nobody; a camera numbers those in its own (100APPLE, 101_PANA)."""
+    *_, around, name = ("", *folders)
+    return names_nobody(name) or (around.casefold() == "dcim" and CAMERAS.fullmatch(name) is not None)
 
 
 def _around(names: Set[tuple[str, ...]]) -> int:

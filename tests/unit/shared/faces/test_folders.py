@@ -62,6 +62,13 @@ def test_two_paths_that_would_give_one_person_are_refused_each_naming_the_other(
         assert said.startswith(f"lies in `{own}`, and `{other}` would be the same person: ")
 
 
+def test_the_folders_that_a_camera_numbers_name_nobody() -> None:
+    assert people("ada/DCIM/100APPLE/1.jpg", "ada/DCIM/101APPLE/1.jpg", "bob/dcim/202611__/2.jpg") == [
+        "ada", "ada", "bob",
+    ]  # fmt: skip
+    assert people("100APPLE/1.jpg", "101_PANA/2.jpg") == ["100APPLE", "101_PANA"], "elsewhere they may be ids"
+
+
 def test_one_name_in_two_forms_is_one_person() -> None:
     """A folder that a Mac has copied beside that of another system: no screen shows the two apart."""
     composed, decomposed = "Zo\u00eb", "Zoe\u0308"
