@@ -51,7 +51,8 @@ def test_every_route_keeps_what_the_document_promises(stack: StackInfo, key: str
     command = [
         str(Path(sys.executable).with_name("st")), "--config-file", str(HERE / "schemathesis.toml"),
         "run", f"{stack.url}/openapi.json", "--header", f"Authorization: Bearer {key}",
-        "--checks", "all", "--max-examples", "6", "--seed", SEED, "--workers", "2",
+        # one thread: two at once upset Python 3.11's parser, by which hypothesis describes lambdas
+        "--checks", "all", "--max-examples", "6", "--seed", SEED, "--workers", "1",
         "--continue-on-failure", "--no-color",
     ]  # fmt: skip
     done = subprocess.run(command, cwd=HERE.parents[1], capture_output=True, text=True, check=False)
