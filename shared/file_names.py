@@ -81,5 +81,10 @@ def why_left_out(parts: Parts) -> str | None:
             return NO_PHOTO
 
 
+def count_left_out(count: int) -> str:
+    """That so many files were; the first of them follows after a colon."""
+    return "1 file was left out" if count == 1 else f"{count:,} files were left out, the first"
+
+
 def _suffix(parts: Parts) -> str:
     return PurePosixPath(parts[-1]).suffix.lower() if parts else ""

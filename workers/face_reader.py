@@ -100,7 +100,7 @@ class _Seen:
         return self.quality.reasons == (quality.Reason.OCCLUDED,)
 
     def with_embeddings(self, found: Sequence[Embedded] | None, *, spoilt: bool) -> Face | Refusal:
-        """None: it has not passed, or its embeddings cannot be relied on."""
+        """None: it has not passed, or its embeddings cannot be relied on. `spoilt`: it seems covered and is not."""
         if found is None:
             judged = quality.unreliable(self.quality) if self.quality.passed or spoilt else self.quality
             return Refusal(Verdict.LOW_QUALITY, _advice(judged), self._view(judged))

@@ -11,7 +11,7 @@ from typing import BinaryIO, NoReturn
 
 from shared.archives import ArchiveLimits, FileProblem, NamedFile, Read, sorted_out, zip_contents
 from shared.errors import InvalidField, UnsupportedImage
-from shared.file_names import joined, parts_of, why_left_out
+from shared.file_names import count_left_out, joined, parts_of, why_left_out
 from shared.settings import LimitSettings
 
 ID_LENGTH = 56  # leaves room for the number that tells equal names apart
@@ -90,13 +90,12 @@ def clean_name(name: str) -> str:
     return joined(parts_of(name)) or "image"
 
 
-def nothing_in(left_out: Sequence[FileProblem], kind: str) -> InvalidField:
+def nothing_in(problems: Sequence[FileProblem], kind: str) -> InvalidField:
     """That an archive holds none of that kind, and what was found instead."""
-    if not left_out:
+    if not problems:
         return InvalidField(f"There is no {kind} in the archive.")
-    how_many = "1 file was left out" if len(left_out) == 1 else f"{len(left_out):,} files were left out, the first"
-    told = f" {how_many}: {left_out[0].file} {left_out[0].reason}."
-    return InvalidField(f"There is no {kind} in the archive.{told}")
+    told = f"{count_left_out(len(problems))}: {problems[0].file} {problems[0].reason}."
+    return InvalidField(f"There is no {kind} in the archive. {told}")
 
 
 def _anything(_: object) -> None:

@@ -51,8 +51,8 @@ def make_jobs(redis: Redis, **settings: float) -> JobStore:
     return JobStore(redis, PREFIX, JobSettings.model_validate(settings), lambda _task, _job, _queue: None)
 
 
-def waiting(redis: Redis) -> list[str]:
-    return sorted(cast("list[str]", redis.zrange(f"{PREFIX}queued:{Queue.STYLE_BULK.value}", 0, -1)))
+def waiting(redis: Redis, queue: Queue = Queue.STYLE_BULK) -> list[str]:
+    return sorted(cast("list[str]", redis.zrange(f"{PREFIX}queued:{queue.value}", 0, -1)))
 
 
 def work(jobs: JobStore, redis: Redis, *, spoil: str = "-") -> list[str]:

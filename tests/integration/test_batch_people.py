@@ -26,7 +26,7 @@ from shared.schemas import (
     JobType,
 )
 from shared.storage.store import BATCHES, MemoryStore
-from tests.integration.batch_work import BATCH, CORRUPT, MODEL, PREFIX, item
+from tests.integration.batch_work import BATCH, CORRUPT, MODEL, PREFIX, item, waiting
 from workers.feeding import Feeder
 
 GALLERY = "staff"
@@ -58,16 +58,12 @@ def enrolling(batches: BatchStore, memory_store: MemoryStore) -> Callable[..., B
 
 def work(jobs: JobStore, redis: Redis, **results: EnrolmentResult) -> None:
     """Do everything that waits; people come out as `results` say, others are enrolled."""
-    for waiting in redis.zrange(f"{PREFIX}queued:{Queue.FACE_BULK.value}", 0, -1):
-        job = jobs.claim(str(waiting))
+    for one in waiting(redis, Queue.FACE_BULK):
+        job = jobs.claim(one)
         assert job is not None
         person = job.payload["person"]
         enrolled = EnrolmentResult(verdict=Verdict.ENROLLED, person=person, face=job.payload["face"])
         jobs.succeed(job, results.get(person, enrolled), MODEL)
-
-
-def queued(redis: Redis) -> list[str]:
-    return sorted(str(waiting) for waiting in redis.zrange(f"{PREFIX}queued:{Queue.FACE_BULK.value}", 0, -1))
 
 
 def outcomes(batches: BatchStore) -> list[tuple[BatchItem, ItemOutcome]]:
@@ -242,8 +238,8 @@ def test_photos_of_one_person_are_enrolled_one_after_the_other_as_they_were_sent
     rounds = []
     for _ in range(3):
         feeder.feed()
-        rounds.append(queued(redis))
+        rounds.append(waiting(redis, Queue.FACE_BULK))
         feeder.feed()
-        assert queued(redis) == rounds[-1], "nothing else until the worker is done"
+        assert waiting(redis, Queue.FACE_BULK) == rounds[-1], "nothing else until the worker is done"
         work(jobs, redis)
     assert rounds == [[job_id(BATCH, 0), job_id(BATCH, 2)], [job_id(BATCH, 1)], [job_id(BATCH, 3)]]

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 import numpy as np
 
 from shared.errors import InsufficientData
+from shared.file_names import count_left_out
 from shared.ml.face.evaluation.identification import evaluate_identification
 from shared.ml.face.evaluation.pairs import Pairs, draw_pairs
 from shared.ml.face.evaluation.report import DataUsed, EvaluationReport, Left, ModelUsed, PairError
@@ -61,9 +62,8 @@ def _too_few(faces: FaceSet, people: int) -> str:
     message = f"There are usable faces of {people} {'person' if people == 1 else 'people'}; at least 2 are needed."
     if not faces.problems:
         return f"{message} Put the photos of each person into a folder of his own."
-    first, count = faces.problems[0], len(faces.problems)
-    how_many = "1 file was left out" if count == 1 else f"{count:,} files were left out, the first"
-    return f"{message} {how_many}: {first.file}: {first.reason}"
+    first = faces.problems[0]
+    return f"{message} {count_left_out(len(faces.problems))}: {first.file}: {first.reason}"
 
 
 def _worst(pairs: Iterable[ScoredPair], faces: FaceSet) -> tuple[PairError, ...]:

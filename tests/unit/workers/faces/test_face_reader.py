@@ -126,25 +126,21 @@ def test_only_what_covers_a_face_is_said_to(
     """A filter hides eyes and mouth as well, but nobody can take it off."""
     reader = FaceReader(store, WHOLE, detector)
 
-    def issues(pixels: npt.NDArray[np.uint8]) -> set[str]:
+    def largest(pixels: npt.NDArray[np.uint8]) -> list[DetectedFace]:
         buffer = io.BytesIO()
         Image.fromarray(pixels).save(buffer, "PNG")
         store.put("photo", buffer.getvalue())
-        return {
-            issue
-            for face in reader.detect("photo", default_model, thorough=False, max_faces=1).faces
-            for issue in face.quality.issues
-        }
+        return reader.detect("photo", default_model, thorough=False, max_faces=1).faces
+
+    def issues(pixels: npt.NDArray[np.uint8]) -> set[str]:
+        return {issue for face in largest(pixels) for issue in face.quality.issues}
 
     covered = 0
     for name in ("obama-1.jpg", "biden.jpg", "hopper.jpg", "ardern-2018.jpg"):
         with Image.open(FACES / name) as opened:
             opened.thumbnail((480, 480))
             photo = np.asarray(opened.convert("RGB"))
-        buffer = io.BytesIO()
-        Image.fromarray(photo).save(buffer, "PNG")
-        store.put("clean", buffer.getvalue())
-        (face,) = reader.detect("clean", default_model, thorough=False, max_faces=1).faces
+        (face,) = largest(photo)
         assert "occluded" not in face.quality.issues
         covered += issues(dark_glasses(photo, face)) == {"occluded"}
         spoil, strengths = WAYS[next(kind for kind in WAYS if kind.startswith(way))]
